@@ -1,0 +1,57 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+static := palmhost palmvault palmlaunch
+vision := palmd palmsim
+sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null)
+
+# The vault is measured, so its bytes must depend on nothing but the source.
+reproducible := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+
+.PHONY: help setup build demo test check cross arm bench fuzz clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: ## install what building needs and this machine lacks
+	@scripts/setup
+
+build: setup ## build the five programs into build/bin
+	@mkdir -p build/bin
+	@for p in $(static); do $(reproducible) -o build/bin/$$p ./cmd/$$p; done
+	@. scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/$$p ./cmd/$$p; done
+
+demo: build ## enrol and recognise synthetic palms: device, host and vault as processes on this machine
+	@build/bin/palmsim demo $(DEMO)
+
+test: build ## every test
+	@. scripts/env.sh; VOLAR_BIN=$(CURDIR)/build/bin go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -timeout 20m ./...
+
+check: setup ## formatting, vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "check: run gofmt -w on these" >&2; exit 1; }
+	@. scripts/env.sh; go vet -tags "$$TAGS" ./... && go tool staticcheck -tags "$$TAGS" ./...
+
+# The packages that do not reach OpenCV, which is most of them.
+pure = $$(CGO_ENABLED=0 go list -e -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -v gocv | cut -d' ' -f1)
+
+cross: ## build every program for arm64 into build/bin-arm64
+	@scripts/setup arm64
+	@mkdir -p build/bin-arm64
+	@for p in $(static); do GOARCH=arm64 $(reproducible) -o build/bin-arm64/$$p ./cmd/$$p; done
+	@ARCH=arm64; . scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin-arm64/$$p ./cmd/$$p; done
+
+arm: ## test the packages without OpenCV for arm64, under qemu-user
+	@scripts/setup arm64
+	@GOARCH=arm64 CGO_ENABLED=0 go test -vet=off -exec qemu-aarch64-static -timeout 60m $(pure)
+
+bench: setup ## the benchmarks; compare ratios inside one run, not absolute times
+	@. scripts/env.sh; go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -run '^$$' -bench . ./...
+
+FUZZTIME ?= 60s
+fuzz: ## every fuzz target for FUZZTIME (60s) each
+	@scripts/fuzz $(FUZZTIME)
+
+clean: ## remove build/
+	@rm -rf build
