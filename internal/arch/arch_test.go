@@ -1,0 +1,156 @@
+// Package arch keeps the walls of the house where README.md says they are.
+package arch
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const module = "volar/"
+
+// may lists, for each part of the house, which parts it may import. The
+// longest part that a package lies under decides. "" is every part.
+var may = map[string][]string{
+	"hal":                   {"hal"},
+	"hal/linux":             {"hal", "boards"},
+	"boards":                {"hal"},
+	"wire":                  {"wire"},
+	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},
+	"enclave/attest":        {"wire"},
+	"enclave/vault":         {"enclave/vault", "enclave/attest", "wire"},
+	"enclave/vault/matcher": {"wire"},
+	"enclave/host":          {"enclave/host", "wire"},
+	"sim":                   {"sim", "hal", "wire", "boards"},
+	"eval":                  {"eval", "wire", "enclave/vault/matcher"},
+	"cmd":                   {""},
+	"internal":              {"internal"},
+	"testdata":              {},
+}
+
+// tests may also import what stands in for hardware.
+var tests = []string{"sim", "hal/haltest", "testdata", "wire/link"}
+
+// sealed is what the vault may not import: it has no way out but its door.
+var sealed = []string{"net", "net/http", "os", "os/exec", "os/signal", "syscall", "unsafe", "log", "log/slog", "plugin", "C"}
+
+// only lists libraries that one place alone may import.
+var only = map[string]string{
+	"gocv.io/x/gocv":           "firmware/vision",
+	"github.com/flynn/noise":   "wire/link",
+	"modernc.org/sqlite":       "enclave/host/store",
+	"github.com/spf13/cobra":   "cmd",
+	"github.com/foxglove/mcap": "hal/tape",
+}
+
+func under(pkg, part string) bool {
+	return part == "" || pkg == part || strings.HasPrefix(pkg, part+"/")
+}
+
+// TestWalls parses the files itself rather than asking go list: a test that
+// runs go list is answered from the test cache after a wall was broken.
+func TestWalls(t *testing.T) {
+	for _, v := range broken(t, os.DirFS("../..")) {
+		t.Error(v)
+	}
+}
+
+// TestWallsCanFail keeps the test above from passing for nothing.
+func TestWallsCanFail(t *testing.T) {
+	for name, src := range map[string]string{
+		"firmware/bad.go":                  `import "volar/enclave/vault"`,
+		"firmware/liveness/bad.go":         `import "volar/sim"`,
+		"firmware/capture/bad.go":          `import "gocv.io/x/gocv"`,
+		"enclave/host/bad/bad.go":          `import "volar/enclave/vault/gallery"`,
+		"enclave/vault/bad.go":             `import "net"`,
+		"enclave/vault/x/deep.go":          `import "os/exec"`,
+		"enclave/vault/matcher/bad.go":     `import "volar/enclave/attest"`,
+		"hal/bad.go":                       `import "volar/firmware"`,
+		"wire/link/bad.go":                 `import "volar/hal"`,
+		"wire/bad.go":                      `import "github.com/flynn/noise"`,
+		"boards/bad.go":                    `import "volar/wire"`,
+		"enclave/attest/bad.go":            `import "volar/enclave/vault"`,
+		"sim/device/device.go":             `import "volar/firmware"`,
+		"eval/bad.go":                      `import "volar/firmware/vision"`,
+		"eval/bad_test.go":                 `import "volar/enclave/vault"`,
+		"enclave/host/gateway/bad_test.go": `import "volar/enclave/vault"`,
+		"unplanned/room.go":                `import "fmt"`,
+	} {
+		if v := broken(t, fstest.MapFS{name: {Data: []byte("package p\n" + src + "\n")}}); len(v) != 1 {
+			t.Errorf("%s with %s: %q, want one complaint", name, src, v)
+		}
+	}
+}
+
+// broken lists the imports under root that go through a wall.
+func broken(t *testing.T, root fs.FS) (list []string) {
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (name == "build" || strings.HasPrefix(d.Name(), ".") && name != ".") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || path.Ext(name) != ".go" {
+			return nil
+		}
+		found, err := imports(root, name)
+		list = append(list, found...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// imports lists what one file imports through a wall.
+func imports(root fs.FS, name string) (list []string, err error) {
+	src, err := fs.ReadFile(root, name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	pkg, test := path.Dir(name), strings.HasSuffix(name, "_test.go")
+	part := ""
+	for p := range may {
+		if under(pkg, p) && len(p) > len(part) {
+			part = p
+		}
+	}
+	if part == "" {
+		return []string{fmt.Sprintf("%s: %s is no room of the house", name, pkg)}, nil
+	}
+	allowed := may[part]
+	if test {
+		allowed = append(slices.Clone(allowed), tests...)
+	}
+	for _, s := range file.Imports {
+		imp, _ := strconv.Unquote(s.Path.Value)
+		rest, ours := strings.CutPrefix(imp, module)
+		switch {
+		case ours && !slices.ContainsFunc(allowed, func(a string) bool { return under(rest, a) }):
+			list = append(list, fmt.Sprintf("%s: %s may not import %s", name, pkg, rest))
+		case !ours && !test && under(pkg, "enclave/vault") && slices.Contains(sealed, imp):
+			list = append(list, fmt.Sprintf("%s: the vault may not import %s", name, imp))
+		case !ours && !test:
+			for lib, room := range only {
+				if under(imp, lib) && !under(pkg, room) {
+					list = append(list, fmt.Sprintf("%s: only %s may import %s", name, room, lib))
+				}
+			}
+		}
+	}
+	return list, nil
+}
