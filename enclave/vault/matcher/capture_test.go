@@ -1,0 +1,149 @@
+package matcher
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"volar/wire"
+)
+
+// lines draws a palm of dark curves on a bright, uneven ground: crude, but
+// enough to tell code that works from code that does not. move shifts it in
+// pixels, turn turns it in degrees.
+func lines(seed uint64, channels int, moveX, moveY, turn, noise float64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	type wave struct{ x, y, angle, bend, depth float64 }
+	var all []wave
+	for range 40 {
+		all = append(all, wave{r.Float64() * 160, r.Float64() * 160, r.Float64() * math.Pi, r.NormFloat64() * 0.004, 10 + 30*r.Float64()})
+	}
+	grain := rand.New(rand.NewPCG(seed, math.Float64bits(moveX+3*moveY+7*turn+11*noise)))
+	sin, cos := math.Sincos(turn * math.Pi / 180)
+	out := make([]byte, 0, wire.Side*wire.Side*channels)
+	for y := range wire.Side {
+		for x := range wire.Side {
+			u, v := float64(x)-64-moveX, float64(y)-64-moveY
+			px, py := 80+cos*u+sin*v, 80-sin*u+cos*v
+			level := 150 + 0.3*px
+			for _, w := range all {
+				s, c := math.Sincos(w.angle)
+				along, across := (px-w.x)*c+(py-w.y)*s, (py-w.y)*c-(px-w.x)*s
+				across -= w.bend * along * along
+				if math.Abs(along) < 40 {
+					level -= w.depth * math.Exp(-across*across/5)
+				}
+			}
+			level = max(0, min(250, level+noise*grain.NormFloat64()))
+			for range channels {
+				out = append(out, byte(level))
+			}
+		}
+	}
+	return out
+}
+
+func view(b wire.Band, pix []byte) wire.View {
+	return wire.View{Band: b, Pix: pix, Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
+}
+
+func capture(t testing.TB, seed uint64, moveX, moveY, turn, noise float64) *Capture {
+	t.Helper()
+	c, err := Encode(wire.Left, []wire.View{
+		view(wire.RGB, lines(seed, 3, moveX, moveY, turn, noise)),
+		view(wire.NIR, lines(seed+1000, 1, moveX, moveY, turn, noise)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSelfIsNear(t *testing.T) {
+	c := capture(t, 1, 0, 0, 0, 3)
+	if s := NewProbe(c).Compare(c); s.Fused != 0 || s.Bands != BothBands {
+		t.Fatalf("a capture lies %v from itself over bands %d", s.Fused, s.Bands)
+	}
+}
+
+func TestPalmIsFoundMovedAndTurned(t *testing.T) {
+	enrolled := capture(t, 1, 0, 0, 0, 3)
+	stranger := NewProbe(capture(t, 2, 0, 0, 0, 3)).Compare(enrolled)
+	for _, m := range []struct{ x, y, turn float64 }{{0, 0, 0}, {9, -6, 0}, {-14, 10, 0}, {3, 2, 5}, {-2, 8, -7}} {
+		s := NewProbe(capture(t, 1, m.x, m.y, m.turn, 3)).Compare(enrolled)
+		if s.Fused > 0.25 || s.Fused > stranger.Fused-0.1 {
+			t.Errorf("moved by %v: distance %.3f, a stranger's is %.3f", m, s.Fused, stranger.Fused)
+		}
+	}
+}
+
+func TestTemplateRoundTrip(t *testing.T) {
+	c := capture(t, 1, 0, 0, 0, 3)
+	b, err := c.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b) != TemplateMax {
+		t.Fatalf("template of %d bytes, want %d", len(b), TemplateMax)
+	}
+	back, err := ParseCapture(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := back.MarshalBinary()
+	if err != nil || !bytes.Equal(b, again) {
+		t.Fatal("a template does not come back as it was written")
+	}
+	p := NewProbe(capture(t, 1, 5, 5, 3, 3))
+	if p.Compare(c) != p.Compare(back) {
+		t.Fatal("a parsed template scores otherwise than its capture")
+	}
+}
+
+func FuzzParseCapture(f *testing.F) {
+	b, err := capture(f, 1, 0, 0, 0, 3).MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(b[:templateHead+bandBytes])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ParseCapture(b)
+		if err != nil {
+			if !errors.Is(err, ErrTemplate) {
+				t.Fatalf("error %v is not ErrTemplate", err)
+			}
+			return
+		}
+		again, err := c.MarshalBinary()
+		if err != nil || !bytes.Equal(b, again) {
+			t.Fatal("a template was accepted that is not canonical")
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	rgb, nir := lines(1, 3, 0, 0, 0, 3), lines(1001, 1, 0, 0, 0, 3)
+	for b.Loop() {
+		if _, err := Encode(wire.Left, []wire.View{view(wire.RGB, rgb), view(wire.NIR, nir)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkNewProbe(b *testing.B) {
+	c := capture(b, 1, 0, 0, 0, 3)
+	for b.Loop() {
+		NewProbe(c)
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	p, c := NewProbe(capture(b, 1, 0, 0, 0, 3)), capture(b, 2, 0, 0, 0, 3)
+	for b.Loop() {
+		p.Compare(c)
+	}
+}

@@ -1,0 +1,137 @@
+package matcher
+
+import (
+	"math"
+
+	"volar/wire"
+)
+
+// An Entry is one enrolled palm: the captures of one hand of one person.
+type Entry struct {
+	Person   wire.Person
+	Hand     wire.Hand
+	Captures []*Capture
+}
+
+// A Policy is how sure a decision must be. The zero Policy refuses everyone.
+type Policy struct {
+	// FPIR is the wanted share of strangers' searches that name somebody,
+	// and of wrong claims that are verified: above 0 and below 1.
+	FPIR float64
+}
+
+// A Result is the answer of a search. The zero Result names nobody.
+type Result struct {
+	Person wire.Person
+	Found  bool
+	// Ambiguous says that somebody was near enough, but somebody else was about as near.
+	Ambiguous bool
+	// Compared is the number of captures that the search went through.
+	Compared int
+}
+
+// Identify searches a gallery for the probe's palm. Only entries of the
+// probe's hand are compared. The nearest person is named when the distance
+// passes the threshold for so many comparisons (see Threshold) and the
+// next person is farther by the margin.
+func Identify(p *Probe, gallery []Entry, policy Policy) Result {
+	var r Result
+	var first, second candidate
+	for i := range gallery {
+		e := &gallery[i]
+		near, n := nearest(p, e)
+		r.Compared += n
+		if n == 0 {
+			continue
+		}
+		near.person = e.Person
+		switch {
+		case first.empty() || near.excess() < first.excess():
+			if !first.empty() && first.person != near.person {
+				second = first
+			}
+			first = near
+		case near.person != first.person && (second.empty() || near.excess() < second.excess()):
+			second = near
+		}
+	}
+	if first.empty() || !policy.accepts(first.score, r.Compared) {
+		return r
+	}
+	if !second.empty() && second.excess()-first.excess() < margin {
+		r.Ambiguous = true
+		return r
+	}
+	r.Person, r.Found = first.person, true
+	return r
+}
+
+// Verify decides whether the probe's palm is one of one person's entries.
+// Entries of the other hand are passed over.
+func Verify(p *Probe, entries []Entry, policy Policy) bool {
+	compared := 0
+	var best candidate
+	for i := range entries {
+		near, n := nearest(p, &entries[i])
+		compared += n
+		if n > 0 && (best.empty() || near.excess() < best.excess()) {
+			best = near
+		}
+	}
+	return !best.empty() && policy.accepts(best.score, compared)
+}
+
+// SamePalm decides whether two captures show one palm, as one comparison.
+// Captures of different hands never do.
+func SamePalm(a *Probe, e *Capture, policy Policy) bool {
+	return a.hand != 0 && a.hand == e.hand && policy.accepts(a.Compare(e), 1)
+}
+
+// A candidate is the nearest capture of an entry.
+type candidate struct {
+	person wire.Person
+	score  Score
+}
+
+func (c candidate) empty() bool { return c.score.Bands == 0 }
+
+// excess makes distances over different sets of bands comparable: standard
+// deviations of strangers' distances below their mean, negated.
+func (c candidate) excess() float64 { return strangers[c.score.Bands].deviations(c.score.Fused) }
+
+// nearest compares an entry's captures; n counts those that had a band in common.
+func nearest(p *Probe, e *Entry) (best candidate, n int) {
+	if p.hand == 0 || e.Hand != p.hand {
+		return best, 0
+	}
+	for _, c := range e.Captures {
+		if c.hand != p.hand {
+			continue
+		}
+		s := p.Compare(c)
+		if s.Bands == 0 {
+			continue
+		}
+		n++
+		if near := (candidate{score: s}); best.empty() || near.excess() < best.excess() {
+			best = near
+		}
+	}
+	return best, n
+}
+
+// accepts says whether the best of n comparisons passes.
+func (y Policy) accepts(s Score, n int) bool {
+	return s.Bands != 0 && s.Fused < y.Threshold(s.Bands, n)
+}
+
+// Threshold is the distance that the best of n comparisons with strangers
+// falls below with probability FPIR, for a set of bands: each comparison is
+// allowed the false match rate FPIR/n. It is 0, which nothing passes, for
+// the zero Policy and for rates out of range.
+func (y Policy) Threshold(b Bands, n int) float64 {
+	if !(y.FPIR > 0 && y.FPIR < 1) || n < 1 || b == 0 || b > BothBands {
+		return 0
+	}
+	return max(strangers[b].quantile(math.Log(y.FPIR/float64(n))), 0)
+}
