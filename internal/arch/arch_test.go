@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"boards":                {"hal"},
 	"wire":                  {"wire"},
 	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},
-	"enclave/attest":        {"wire"},
+	"enclave/attest":        {"enclave/attest", "wire"},
 	"enclave/vault":         {"enclave/vault", "enclave/attest", "wire"},
 	"enclave/vault/matcher": {"wire"},
 	"enclave/host":          {"enclave/host", "wire"},

@@ -1,0 +1,123 @@
+package attest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Limits of evidence, in bytes. MaxEvidence leaves room in one frame of a
+// device connection (65,535) for the link's own bytes.
+const (
+	MaxEvidence = 48 << 10
+	maxKind     = 32
+	maxBody     = 24 << 10 // a Nitro document is about 5 KiB, an SNP report with its certificates about 6 KiB
+	maxLog      = 16 << 10
+)
+
+// ErrMalformed is returned for bytes that are no evidence of this version.
+var ErrMalformed = errors.New("malformed")
+
+// Evidence is a platform's statement about the vault that runs on it.
+type Evidence struct {
+	Kind string // which Verifier understands Body
+	Body []byte // the signed statement
+	Log  []byte // Events, encoded
+}
+
+// version is the first field of everything that this package encodes.
+const version = 1
+
+// evidenceBytes is Evidence as CBOR: {1: version, 2: kind, 3: body, 4: log}.
+type evidenceBytes struct {
+	Version uint8  `cbor:"1,keyasint"`
+	Kind    string `cbor:"2,keyasint"`
+	Body    []byte `cbor:"3,keyasint"`
+	Log     []byte `cbor:"4,keyasint"`
+}
+
+// Marshal returns the one encoding of e, at most MaxEvidence bytes.
+func (e Evidence) Marshal() ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("attest: encode evidence: %w", err)
+	}
+	return encMode.Marshal(evidenceBytes{version, e.Kind, e.Body, e.Log})
+}
+
+// ParseEvidence reads what Marshal wrote and nothing else; other bytes are
+// an error that wraps ErrMalformed.
+func ParseEvidence(b []byte) (Evidence, error) {
+	if len(b) > MaxEvidence {
+		return Evidence{}, fmt.Errorf("attest: parse evidence: %w: %d bytes, at most %d", ErrMalformed, len(b), MaxEvidence)
+	}
+	var w evidenceBytes
+	if err := decode(b, &w); err != nil {
+		return Evidence{}, fmt.Errorf("attest: parse evidence: %w", err)
+	}
+	e := Evidence{w.Kind, w.Body, w.Log}
+	if w.Version != version {
+		return Evidence{}, fmt.Errorf("attest: parse evidence: %w: version %d, want %d", ErrMalformed, w.Version, version)
+	}
+	if err := e.check(); err != nil {
+		return Evidence{}, fmt.Errorf("attest: parse evidence: %w", err)
+	}
+	return e, nil
+}
+
+// check keeps every field between one byte and its limit.
+func (e Evidence) check() error {
+	for _, f := range []struct {
+		name       string
+		size, most int
+	}{{"kind", len(e.Kind), maxKind}, {"body", len(e.Body), maxBody}, {"log", len(e.Log), maxLog}} {
+		if f.size == 0 || f.size > f.most {
+			return fmt.Errorf("%w: %s of %d bytes, want 1 to %d", ErrMalformed, f.name, f.size, f.most)
+		}
+	}
+	return nil
+}
+
+var encMode, decMode = modes()
+
+// modes are core deterministic CBOR, and a decoder that takes nothing else
+// than what the encoder writes.
+func modes() (cbor.EncMode, cbor.DecMode) {
+	opts := cbor.CoreDetEncOptions()
+	opts.NilContainers = cbor.NilContainerAsEmpty // so null is never canonical
+	enc, err := opts.EncMode()
+	if err != nil {
+		panic(err)
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxNestedLevels:   4,
+		MaxArrayElements:  16,
+		MaxMapPairs:       16,
+		UTF8:              cbor.UTF8RejectInvalid,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return enc, dec
+}
+
+// decode reads b into v and refuses any b that encoding v again would not
+// give, byte for byte.
+func decode(b []byte, v any) error {
+	if err := decMode.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	again, err := encMode.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if !bytes.Equal(again, b) {
+		return fmt.Errorf("%w: not the canonical encoding", ErrMalformed)
+	}
+	return nil
+}
