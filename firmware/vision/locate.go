@@ -1,0 +1,111 @@
+package vision
+
+import (
+	"fmt"
+	"math"
+
+	"gocv.io/x/gocv"
+
+	"volar/hal"
+	"volar/wire"
+)
+
+// Locate finds the palm in a near-infrared frame, given one of the same
+// camera, size and format without lamps. The errors are those of this
+// package: ErrFrame, ErrNoHand, ErrFingersClosed, ErrCutOff, ErrUnsure.
+func Locate(lit, dark *hal.Frame) (*Palm, error) {
+	if err := checkPair(lit, dark, hal.NIR); err != nil {
+		return nil, fmt.Errorf("vision: locate: %w", err)
+	}
+	var ms mats
+	defer ms.wipe()
+	p, _, err := ms.find(ms.nirDifference(lit, dark))
+	if err != nil {
+		return nil, fmt.Errorf("vision: locate: %w", err)
+	}
+	return p, nil
+}
+
+// find is Locate on a difference of 10 bits.
+func (ms *mats) find(diff *gocv.Mat) (*Palm, *silhouette, error) {
+	grey := ms.empty()
+	diff.ConvertToWithParams(grey, gocv.MatTypeCV8U, float32(gain(wordsOf(diff), 0.995, 230)), 0)
+	work, scale := ms.working(grey)
+	return ms.locate(work, scale)
+}
+
+// gain makes the given share of the values come out at most at top. A dark
+// picture is not amplified more than four times.
+func gain(words []uint16, share, top float64) float64 {
+	var hist [1024]int
+	for _, v := range words {
+		hist[min(v, 1023)]++
+	}
+	left := int(share * float64(len(words)))
+	for v, n := range hist {
+		if left -= n; left <= 0 {
+			return min(top/float64(max(v, 1)), 1)
+		}
+	}
+	return top / 1023
+}
+
+// locate finds the palm in an 8-bit working picture of which one pixel is
+// scale pixels of the full one.
+func (ms *mats) locate(grey *gocv.Mat, scale float64) (*Palm, *silhouette, error) {
+	s, err := ms.cut(grey)
+	if err != nil {
+		return nil, nil, err
+	}
+	ns := s.notches()
+	t, err := s.fourFingers(ns)
+	if err != nil {
+		return nil, nil, err
+	}
+	side, sure := s.thumbSide(&t, ns)
+	if side > 0 { // index first
+		t.v[0], t.v[2] = t.v[2], t.v[0]
+		t.across = t.across.times(-1)
+	}
+	p := &Palm{Hand: wire.Left, Sureness: sure}
+	if t.across.cross(t.out) > 0 {
+		p.Hand = wire.Right
+	}
+	for i, n := range t.v {
+		p.Valleys[i] = s.refine(n, t.d)
+	}
+	p.ToImage, p.Side = palmFrame(p.Valleys, t.out)
+	s.describe(p, &t)
+	p.enlarge(scale)
+	return p, s, nil
+}
+
+// describe fills in what package quality judges.
+func (s *silhouette) describe(p *Palm, t *triple) {
+	const half = (wire.Side - 1) / 2.
+	p.Centre = apply(p.ToImage, Point{half, half})
+	p.Coverage = p.Side / float64(min(s.w, s.h))
+	up := apply(p.ToImage, Point{half, 0}).sub(p.Centre)
+	p.RotationDeg = math.Atan2(up.X, -up.Y) * 180 / math.Pi
+	in := 0
+	for y := range 32 {
+		for x := range 32 {
+			if s.on(apply(p.ToImage, Point{float64(4*x) + 1.5, float64(4*y) + 1.5})) {
+				in++
+			}
+		}
+	}
+	p.Inside = float64(in) / (32 * 32)
+}
+
+// enlarge moves p from the working picture to the full one.
+func (p *Palm) enlarge(scale float64) {
+	up := func(q Point) Point { return Point{(q.X+0.5)*scale - 0.5, (q.Y+0.5)*scale - 0.5} }
+	for i := range p.Valleys {
+		p.Valleys[i] = up(p.Valleys[i])
+	}
+	p.Centre = up(p.Centre)
+	p.Side *= scale
+	shift := 0.5*scale - 0.5
+	p.ToImage = multiply([9]float64{scale, 0, shift, 0, scale, shift, 0, 0, 1}, p.ToImage)
+}

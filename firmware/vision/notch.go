@@ -1,0 +1,129 @@
+package vision
+
+import (
+	"math"
+	"sort"
+)
+
+// notch is a place where the outline turns inwards: perhaps the root of the
+// gap between two fingers.
+type notch struct {
+	at    Point
+	open  Point   // unit vector from the root out through the gap
+	angle float64 // between the two sides, radians: 0 is a slit, pi a straight edge
+	hole  bool    // the gap is closed further out, by fingers that touch
+}
+
+const (
+	maxNotch   = 125 * math.Pi / 180
+	maxNotches = 14
+)
+
+// notches lists the sharpest inward turns of the outline, sharpest first.
+func (s *silhouette) notches() []notch {
+	scale := min(s.radius, 0.3*float64(min(s.w, s.h)))
+	var all []notch
+	for c, raw := range s.curves {
+		pts := smoothed(raw)
+		all = append(all, s.turns(pts, scale, c > 0)...)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].angle < all[j].angle })
+	var kept []notch
+next:
+	for _, n := range all {
+		for _, k := range kept {
+			if n.at.sub(k.at).norm() < 0.15*scale {
+				continue next
+			}
+		}
+		if kept = append(kept, n); len(kept) == maxNotches {
+			break
+		}
+	}
+	return kept
+}
+
+// smoothed is a closed curve without the steps of its pixels: a binomial
+// filter of nine points.
+func smoothed(pts []Point) []Point {
+	w := [...]float64{70. / 256, 56. / 256, 28. / 256, 8. / 256, 1. / 256}
+	n := len(pts)
+	out := make([]Point, n)
+	if n < 9 {
+		copy(out, pts)
+		return out
+	}
+	for i := range pts {
+		p := pts[i].times(w[0])
+		for k := 1; k < len(w); k++ {
+			p = p.add(pts[(i+k)%n].add(pts[(i-k+n)%n]).times(w[k]))
+		}
+		out[i] = p
+	}
+	return out
+}
+
+// turns lists the local minima of the angle that the outline makes, seen at
+// two arm lengths, where the hand lies outside the angle.
+func (s *silhouette) turns(pts []Point, scale float64, hole bool) []notch {
+	n := len(pts)
+	var all []notch
+	for _, arm := range []float64{0.22, 0.42} {
+		k := int(arm * scale)
+		if k < 3 || n < 4*k {
+			continue
+		}
+		angle := make([]float64, n)
+		for i := range pts {
+			u, v := pts[(i+k)%n].sub(pts[i]), pts[(i-k+n)%n].sub(pts[i])
+			angle[i] = math.Acos(max(-1, min(1, u.unit().dot(v.unit()))))
+		}
+		for i := range pts {
+			if angle[i] > maxNotch || !lowest(angle, i, k/2) {
+				continue
+			}
+			if t, ok := s.notchAt(pts, i, k); ok {
+				t.angle, t.hole = angle[i], hole
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// lowest tells whether a[i] is the least of its neighbours up to r away.
+func lowest(a []float64, i, r int) bool {
+	n := len(a)
+	for d := 1; d <= r; d++ {
+		if a[(i+d)%n] < a[i] || a[(i-d+n)%n] <= a[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// notchAt moves to the deepest point near i and checks that the angle opens
+// away from the hand.
+func (s *silhouette) notchAt(pts []Point, i, k int) (notch, bool) {
+	n := len(pts)
+	mid := pts[(i+k)%n].add(pts[(i-k+n)%n]).times(0.5)
+	open := mid.sub(pts[i]).unit()
+	if open == (Point{}) {
+		return notch{}, false
+	}
+	deep := pts[i]
+	for d := -k / 2; d <= k/2; d++ {
+		if p := pts[(i+d+n)%n]; p.sub(deep).dot(open) < 0 {
+			deep = p
+		}
+	}
+	if !s.inside(deep, 2) {
+		return notch{}, false
+	}
+	for _, d := range []float64{0.25, 0.4} {
+		if p := deep.towards(open, d*float64(k)+2); s.on(p) || !s.inside(p, 0) {
+			return notch{}, false
+		}
+	}
+	return notch{at: deep, open: open}, true
+}

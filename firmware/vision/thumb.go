@@ -1,0 +1,89 @@
+package vision
+
+// thumbSide tells on which side of the valleys the thumb is: below 0 beyond
+// the first, above 0 beyond the last, and how surely, 0 to 1.
+//
+// Three signs are added up, since a hand close to the camera hides any of
+// them: the valley line slopes down towards the little finger, so that the
+// gaps lean towards the index; the thumb's web is a notch beside the palm;
+// and with its ball and the thumb the palm is wider on that side.
+func (s *silhouette) thumbSide(t *triple, ns []notch) (side int, sure float64) {
+	vote := s.lean(t) + s.web(t, ns) + s.breadth(t)
+	if vote < 0 {
+		return -1, min(-vote, 1)
+	}
+	return 1, min(vote, 1)
+}
+
+// lean is below 0 where the gaps lean towards the first valley.
+func (s *silhouette) lean(t *triple) float64 {
+	sum := 0.0
+	for _, n := range t.v {
+		sum += n.open.dot(t.across)
+	}
+	return clamp(sum, 0.6)
+}
+
+// web is below 0 where a notch beside the palm, like that between thumb and
+// index, lies beyond the first valley.
+func (s *silhouette) web(t *triple, ns []notch) float64 {
+	vote := 0.0
+	mid := t.v[0].at.add(t.v[2].at).times(0.5)
+	for _, n := range ns {
+		r := n.at.sub(mid).times(1 / t.d)
+		x, y := r.dot(t.across), -r.dot(t.out)
+		if n.hole || y < -0.15 || y > 1.3 || x*sign(x) < 0.55 || x*sign(x) > 1.5 {
+			continue
+		}
+		if n.open.dot(t.out) < -0.2 { // opens to the wrist: a sleeve
+			continue
+		}
+		vote += sign(x) * 0.7
+	}
+	return clamp(vote, 0.7)
+}
+
+// breadth is below 0 where more of the hand lies beyond the first valley
+// than beyond the last. Rows that the picture cuts do not count.
+func (s *silhouette) breadth(t *triple) float64 {
+	sum, n := 0.0, 0.0
+	axis := t.v[0].open.add(t.v[1].open).add(t.v[2].open).unit()
+	beside := Point{-axis.Y, axis.X}
+	beside = beside.times(sign(beside.dot(t.across)))
+	for i := 1; i <= 12; i++ {
+		from := t.v[1].at.towards(axis, -0.1*float64(i)*t.d)
+		a, okA := s.reach(from, beside.times(-1), 2.2*t.d)
+		b, okB := s.reach(from, beside, 2.2*t.d)
+		if okA && okB {
+			sum += (b - a) / t.d
+			n++
+		}
+	}
+	if n < 3 {
+		return 0
+	}
+	return clamp(sum/n, 0.5)
+}
+
+// reach is how far the hand goes on from p. It is false where the picture ends first.
+func (s *silhouette) reach(p, dir Point, most float64) (float64, bool) {
+	for d := 0.0; d < most; d++ {
+		q := p.towards(dir, d)
+		if !s.inside(q, 1) {
+			return d, false
+		}
+		if !s.on(q) {
+			return d, true
+		}
+	}
+	return most, true
+}
+
+func sign(x float64) float64 {
+	if x < 0 {
+		return -1
+	}
+	return 1
+}
+
+func clamp(x, limit float64) float64 { return max(-limit, min(limit, x)) }
