@@ -1,0 +1,224 @@
+package gallery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"volar/wire"
+)
+
+// Open restores the gallery and calls load with every record of the tenants
+// given; the record is wiped when load returns. It fails if the store lost,
+// changed or rolled back anything that the gallery points to, and never
+// repairs. A tenant that is new begins with nothing; one that is not given
+// stays as it is.
+func Open(ctx context.Context, sealer Sealer, blobs Blobs, tenants []Tenant, load func(tenant string, r *Record) error) (*Gallery, error) {
+	g := &Gallery{sealer: sealer, blobs: blobs}
+	if err := g.open(ctx, tenants, load); err != nil {
+		return nil, fmt.Errorf("gallery: open: %w", err)
+	}
+	return g, nil
+}
+
+func (g *Gallery) open(ctx context.Context, tenants []Tenant, load func(string, *Record) error) (err error) {
+	if g.epoch, err = g.sealer.Epoch(ctx); err != nil {
+		return err
+	}
+	if g.epoch == 0 {
+		err = g.checkEmpty(ctx)
+	} else {
+		err = g.readHead(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := g.admit(tenants); err != nil {
+		return err
+	}
+	for _, s := range g.shelves {
+		wanted := slices.ContainsFunc(tenants, func(t Tenant) bool { return t.Name == s.Name })
+		for _, p := range s.pages {
+			if err := g.readPage(ctx, s.Tenant, p); err != nil {
+				return err
+			}
+			if !wanted {
+				continue
+			}
+			for i := range p.entries {
+				if err := g.readRecord(ctx, s.Tenant, &p.entries[i], load); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := g.settle(ctx); err != nil {
+		return err
+	}
+	return g.collect(ctx)
+}
+
+// checkEmpty lets a gallery begin at epoch 0. The heads of the first settling
+// may lie there, if it was interrupted; anything else belongs to a platform
+// whose counter and keys are not these, and is not to be buried under a new one.
+func (g *Gallery) checkEmpty(ctx context.Context) error {
+	return g.keys(ctx, func(name string) error {
+		if name != headName(1) && name != headName(2) {
+			return fmt.Errorf("%w: %s", ErrForeign, name)
+		}
+		return nil
+	})
+}
+
+// readHead opens the one head that the platform lets open.
+func (g *Gallery) readHead(ctx context.Context) error {
+	b, found, err := g.blobs.Get(ctx, headName(g.epoch))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: epoch %d", ErrRolledBack, g.epoch)
+	}
+	f, err := decodeHead(b, g.epoch)
+	if err != nil {
+		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
+	}
+	secret, err := g.sealer.Unseal(ctx, g.epoch, f.Sealed)
+	if err != nil {
+		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
+	}
+	defer clear(secret)
+	if len(secret) != len(key{}) {
+		return fmt.Errorf("head of epoch %d: %w: sealed key of %d bytes", g.epoch, ErrAltered, len(secret))
+	}
+	kek := key(secret)
+	defer clear(kek[:])
+	plain, err := unshut(kek, binding(kindHead, Tenant{}, blobID{}, g.epoch), f.Box)
+	if err != nil {
+		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
+	}
+	defer clear(plain)
+	if g.shelves, err = decodeShelves(plain); err != nil {
+		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
+	}
+	return nil
+}
+
+// admit adds shelves for new tenants and refuses a tenant whose gallery was
+// made for another operator.
+func (g *Gallery) admit(tenants []Tenant) error {
+	for i, t := range tenants {
+		if err := wire.CheckTenant(t.Name); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(tenants[:i], func(o Tenant) bool { return o.Name == t.Name }) {
+			return fmt.Errorf("tenant %s is given twice", t.Name)
+		}
+		switch s := find(g.shelves, t.Name); {
+		case s == nil:
+			g.shelves = append(g.shelves, &shelf{Tenant: t})
+		case s.Operator != t.Operator:
+			return fmt.Errorf("tenant %s: %w", t.Name, ErrOperator)
+		}
+	}
+	if len(g.shelves) > MaxTenants {
+		return fmt.Errorf("%d tenants, at most %d", len(g.shelves), MaxTenants)
+	}
+	slices.SortFunc(g.shelves, func(a, b *shelf) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// fetch gets the blob that r points to and decrypts it.
+func (g *Gallery) fetch(ctx context.Context, k kind, t Tenant, r *ref) ([]byte, error) {
+	box, found, err := g.blobs.Get(ctx, r.name(k))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fmt.Errorf("%s %x of epoch %d: %w", k, r.ID[:4], r.Epoch, ErrMissing)
+	}
+	return r.open(k, t, box)
+}
+
+func (g *Gallery) readPage(ctx context.Context, t Tenant, p *page) error {
+	plain, err := g.fetch(ctx, kindPage, t, &p.ref)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	p.entries, err = decodePage(plain)
+	return err
+}
+
+func (g *Gallery) readRecord(ctx context.Context, t Tenant, e *entry, load func(string, *Record) error) error {
+	plain, err := g.fetch(ctx, kindRecord, t, &e.ref)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	r, err := decodeRecord(plain)
+	if err != nil {
+		return err
+	}
+	defer r.Wipe()
+	if r.Person != e.person {
+		return fmt.Errorf("%s %x: %w", kindRecord, e.ref.ID[:4], ErrAltered)
+	}
+	return load(t.Name, r)
+}
+
+// maxCollect bounds what one start deletes.
+const maxCollect = 1 << 16
+
+// collect deletes what an interrupted change left in the store.
+func (g *Gallery) collect(ctx context.Context) error {
+	live := map[string]bool{headName(g.epoch): true}
+	for _, s := range g.shelves {
+		for _, p := range s.pages {
+			live[p.ref.name(kindPage)] = true
+			for i := range p.entries {
+				live[p.entries[i].ref.name(kindRecord)] = true
+			}
+		}
+	}
+	err := g.keys(ctx, func(name string) error {
+		if !live[name] && len(g.litter) < maxCollect {
+			g.litter = append(g.litter, name)
+		}
+		return nil
+	})
+	g.sweep(ctx)
+	return err
+}
+
+// maxListed bounds how many keys a host can make the vault look at.
+const maxListed = 4 * MaxTenants * MaxPeople
+
+// keys calls f with every key in the store that can be the gallery's.
+func (g *Gallery) keys(ctx context.Context, f func(string) error) error {
+	seen := 0
+	for _, k := range []kind{kindHead, kindPage, kindRecord} {
+		prefix, after := string(k)+"/", ""
+		for more := true; more; {
+			var names []string
+			var err error
+			if names, more, err = g.blobs.List(ctx, prefix, after); err != nil {
+				return err
+			}
+			if more && len(names) == 0 {
+				return fmt.Errorf("list %s: %w: more after nothing", prefix, ErrAltered)
+			}
+			for _, name := range names {
+				if seen++; seen > maxListed || name <= after || !strings.HasPrefix(name, prefix) {
+					return fmt.Errorf("list %s: %w: keys without end or order", prefix, ErrAltered)
+				}
+				if err := f(name); err != nil {
+					return err
+				}
+				after = name
+			}
+		}
+	}
+	return nil
+}
