@@ -1,0 +1,161 @@
+package tape
+
+import (
+	"fmt"
+	"time"
+
+	"volar/hal"
+)
+
+// A frame is a foxglove.RawImage in Protocol Buffers, which keeps the sensor's
+// bytes as they are and which viewers know.
+// https://github.com/foxglove/foxglove-sdk schemas/proto/foxglove/RawImage.proto
+const (
+	imageTime     = 1 // google.protobuf.Timestamp
+	imageWidth    = 2 // fixed32
+	imageHeight   = 3 // fixed32
+	imageEncoding = 4 // string
+	imageStep     = 5 // fixed32
+	imageData     = 6 // bytes
+	imageFrameID  = 7 // string
+)
+
+// encodings names the formats as RawImage does. mono16 is little endian, as Y10.
+var encodings = map[hal.Format]string{hal.RGB24: "rgb8", hal.Y8: "mono8", hal.Y10: "mono16"}
+
+// marshalImage writes f; Seq and Exposure travel elsewhere.
+func marshalImage(f *hal.Frame) []byte {
+	b := make([]byte, 0, len(f.Pix)+128)
+	var stamp []byte
+	stamp = putVarint(stamp, 1, uint64(f.At/time.Second))
+	stamp = putVarint(stamp, 2, uint64(f.At%time.Second))
+	b = putBytes(b, imageTime, stamp)
+	b = putFixed32(b, imageWidth, uint32(f.Width))
+	b = putFixed32(b, imageHeight, uint32(f.Height))
+	b = putBytes(b, imageEncoding, encodings[f.Format])
+	b = putFixed32(b, imageStep, uint32(f.Stride))
+	b = putBytes(b, imageData, f.Pix)
+	return putBytes(b, imageFrameID, f.Band.String())
+}
+
+// unmarshalImage reads what marshalImage wrote. Pix is a copy. Fields of
+// RawImage may come in any order, none twice, and none beside these.
+func unmarshalImage(b []byte) (f hal.Frame, err error) {
+	var seen [imageFrameID + 1]bool
+	for len(b) > 0 {
+		var p protoField
+		if p, b, err = nextField(b); err != nil {
+			return f, fmt.Errorf("tape: read image: %w", err)
+		}
+		if p.field > imageFrameID || seen[p.field] || p.kind != imageKinds[p.field] {
+			return f, fmt.Errorf("tape: read image: field %d is unknown, mistyped or there twice", p.field)
+		}
+		seen[p.field] = true
+		switch p.field {
+		case imageTime:
+			f.At, err = unmarshalTime(p.data)
+		case imageWidth:
+			f.Width = int(p.num)
+		case imageHeight:
+			f.Height = int(p.num)
+		case imageStep:
+			f.Stride = int(p.num)
+		case imageEncoding:
+			f.Format, err = parseEncoding(string(p.data))
+		case imageData:
+			f.Pix = append([]byte(nil), p.data...)
+		case imageFrameID:
+			f.Band, err = parseBand(string(p.data))
+		}
+		if err != nil {
+			return f, err
+		}
+	}
+	return f, f.Check()
+}
+
+var imageKinds = [...]int{
+	imageTime: wireBytes, imageWidth: wireFixed32, imageHeight: wireFixed32, imageEncoding: wireBytes,
+	imageStep: wireFixed32, imageData: wireBytes, imageFrameID: wireBytes,
+}
+
+func unmarshalTime(b []byte) (time.Duration, error) {
+	var part [3]uint64 // seconds, then nanoseconds
+	for len(b) > 0 {
+		p, rest, err := nextField(b)
+		if err != nil || p.kind != wireVarint || p.field > 2 {
+			return 0, fmt.Errorf("tape: read image: time: %w", errProto)
+		}
+		part[p.field], b = p.num, rest
+	}
+	if part[1] > 1<<32 || part[2] >= uint64(time.Second) {
+		return 0, fmt.Errorf("tape: read image: taken %d s %d ns after boot", part[1], part[2])
+	}
+	return time.Duration(part[1])*time.Second + time.Duration(part[2]), nil
+}
+
+func parseEncoding(s string) (hal.Format, error) {
+	for f, name := range encodings {
+		if s == name {
+			return f, nil
+		}
+	}
+	return 0, fmt.Errorf("tape: read image: unknown encoding %.32q", s)
+}
+
+func parseBand(s string) (hal.Band, error) {
+	for b := hal.RGB; b <= hal.NIR; b++ {
+		if s == b.String() {
+			return b, nil
+		}
+	}
+	return 0, fmt.Errorf("tape: read image: unknown camera %.32q", s)
+}
+
+// Numbers of google.protobuf.FieldDescriptorProto.Type.
+const (
+	typeInt64   = 3
+	typeInt32   = 5
+	typeFixed32 = 7
+	typeString  = 9
+	typeMessage = 11
+	typeBytes   = 12
+)
+
+// imageSchema is the google.protobuf.FileDescriptorSet of RawImage, which
+// MCAP wants as the schema of its messages.
+func imageSchema() []byte {
+	field := func(name string, number, kind int, typeName string) []byte {
+		var f []byte
+		f = putBytes(f, 1, name)
+		f = putVarint(f, 3, uint64(number))
+		f = putVarint(f, 4, 1) // optional
+		f = putVarint(f, 5, uint64(kind))
+		if typeName != "" {
+			f = putBytes(f, 6, typeName)
+		}
+		return f
+	}
+	file := func(name, pkg, dependency, message string, fields ...[]byte) []byte {
+		m := putBytes(nil, 1, message)
+		for _, f := range fields {
+			m = putBytes(m, 2, f)
+		}
+		f := putBytes(putBytes(nil, 1, name), 2, pkg)
+		if dependency != "" {
+			f = putBytes(f, 3, dependency)
+		}
+		return putBytes(putBytes(f, 4, m), 12, "proto3")
+	}
+	const stamp = "google/protobuf/timestamp.proto"
+	set := putBytes(nil, 1, file(stamp, "google.protobuf", "", "Timestamp",
+		field("seconds", 1, typeInt64, ""), field("nanos", 2, typeInt32, "")))
+	return putBytes(set, 1, file("foxglove/RawImage.proto", "foxglove", stamp, "RawImage",
+		field("timestamp", imageTime, typeMessage, ".google.protobuf.Timestamp"),
+		field("frame_id", imageFrameID, typeString, ""),
+		field("width", imageWidth, typeFixed32, ""),
+		field("height", imageHeight, typeFixed32, ""),
+		field("encoding", imageEncoding, typeString, ""),
+		field("step", imageStep, typeFixed32, ""),
+		field("data", imageData, typeBytes, "")))
+}
