@@ -1,0 +1,4 @@
+package liveness
+
+// Checks are the checks of the device. All must pass.
+var Checks []Check

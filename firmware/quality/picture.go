@@ -1,0 +1,113 @@
+package quality
+
+import (
+	"math"
+
+	"volar/hal"
+	"volar/wire"
+)
+
+const (
+	side = wire.Side
+	cell = side / 32 // pixels of a mask's cell
+)
+
+// masked tells whether the pixel's cell shows skin.
+func masked(mask []byte, x, y int) bool {
+	i := y/cell*32 + x/cell
+	return mask[i/8]&(1<<(i%8)) != 0
+}
+
+// light is what a raw frame shows inside the palm's square: the mean level
+// above the dark frame, and the share of samples at full scale, both 0 to 1.
+// Places outside the picture do not count; with none inside both are NaN.
+func light(lit, dark *hal.Frame, toImage *[9]float64) (level, saturated float64) {
+	const step = 4 // a quarter of the crop's pixels a side is plenty for a mean
+	full := fullScale(lit.Format)
+	var n, sum, sat float64
+	for y := 2.0; y < side; y += step {
+		for x := 2.0; x < side; x += step {
+			w := toImage[6]*x + toImage[7]*y + toImage[8]
+			u := math.Round((toImage[0]*x + toImage[1]*y + toImage[2]) / w)
+			v := math.Round((toImage[3]*x + toImage[4]*y + toImage[5]) / w)
+			if !(u >= 0 && v >= 0 && u < float64(lit.Width) && v < float64(lit.Height)) {
+				continue
+			}
+			l := sample(lit, int(u), int(v))
+			n++
+			sum += l - sample(dark, int(u), int(v))
+			if l >= 0.98*full {
+				sat++
+			}
+		}
+	}
+	return sum / n / full, sat / n
+}
+
+// sample is the value of one pixel of a near-infrared frame.
+func sample(f *hal.Frame, x, y int) float64 {
+	if f.Format == hal.Y10 {
+		i := y*f.Stride + 2*x
+		return float64(uint16(f.Pix[i]) | uint16(f.Pix[i+1])<<8)
+	}
+	return float64(f.Pix[y*f.Stride+x])
+}
+
+func fullScale(f hal.Format) float64 {
+	if f == hal.Y10 {
+		return 1023
+	}
+	return 255
+}
+
+// colour is the mean level of the brightest channel of a colour crop and the
+// share of its pixels of which any channel is at full scale, both 0 to 1.
+// The brightest, because skin of any tone reflects red.
+func colour(rgb, mask []byte) (level, saturated float64) {
+	var n, sat float64
+	var sum [3]float64
+	for y := range side {
+		for x := range side {
+			if !masked(mask, x, y) {
+				continue
+			}
+			p := rgb[3*(y*side+x):][:3]
+			n++
+			for c, v := range p {
+				sum[c] += float64(v)
+			}
+			if max(p[0], p[1], p[2]) >= 250 {
+				sat++
+			}
+		}
+	}
+	return max(sum[0], sum[1], sum[2]) / n / 255, sat / n
+}
+
+// channel copies one channel of a crop into numbers.
+func channel(pix []byte, channels, c int) []float32 {
+	out := make([]float32, side*side)
+	for i := range out {
+		out[i] = float32(pix[i*channels+c])
+	}
+	return out
+}
+
+// smooth convolves p with the binomial 1 4 6 4 1, both ways, in place,
+// clamping at the edges. scratch is as long as p.
+func smooth(p, scratch []float32) {
+	at := func(i int) int { return min(max(i, 0), side-1) }
+	for y := range side {
+		r := p[y*side:][:side]
+		for x := range side {
+			scratch[y*side+x] = (r[at(x-2)] + r[at(x+2)] + 4*(r[at(x-1)]+r[at(x+1)]) + 6*r[x]) / 16
+		}
+	}
+	for y := range side {
+		a, b, d, e := scratch[at(y-2)*side:], scratch[at(y-1)*side:], scratch[at(y+1)*side:], scratch[at(y+2)*side:]
+		c := scratch[y*side:]
+		for x := range side {
+			p[y*side+x] = (a[x] + e[x] + 4*(b[x]+d[x]) + 6*c[x]) / 16
+		}
+	}
+}

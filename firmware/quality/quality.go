@@ -1,0 +1,122 @@
+// Package quality decides whether a palm is good enough to be compared, and
+// if not, what the person should change. Each measure has a range and the
+// cue that cures it; the worst one decides.
+package quality
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"volar/hal"
+	"volar/wire"
+)
+
+// palmSide is the side of a palm's square on an adult hand, in mm: 1.1 times
+// the distance between the outer finger valleys. Hands of 5th percentile
+// women to 95th percentile men differ from it by 15 %, so does a distance
+// that is told from it.
+const palmSide = 55
+
+// Point is a position in the near-infrared picture, in pixels.
+type Point struct{ X, Y float64 }
+
+// Palm is where the palm is in the near-infrared picture.
+type Palm struct {
+	Valleys [3]Point   // the roots of the gaps between the four fingers
+	Centre  Point      // of the palm's square
+	Side    float64    // of the palm's square, in pixels
+	Inside  float64    // share of the square that is skin in the picture, 0 to 1
+	Spread  float64    // narrowest gap between fingers, share of the valley distance
+	ToImage [9]float64 // position in the crop to position in the picture, row major
+}
+
+// Sight is one look at a hand while it is guided.
+type Sight struct {
+	Lit, Dark *hal.Frame // near-infrared, under 850 nm and in the dark
+	Palm      Palm
+	Before    *Palm         // one look earlier, nil for the first
+	Elapsed   time.Duration // since that look
+}
+
+// Guide measures what one look in the near-infrared can tell. The first look
+// at a hand does not pass, since its motion is not known.
+func Guide(s *Sight, cal *hal.Calibration) Report {
+	var r Report
+	p := &s.Palm
+	r.add(Distance, cal.NIR.Fx*palmSide/p.Side)
+	r.place(p, cal)
+	level, saturated := light(s.Lit, s.Dark, &p.ToImage)
+	r.add(Exposure, level)
+	r.add(Saturation, saturated)
+	r.add(Motion, s.speed())
+	return r
+}
+
+// place adds the measures of where the palm is in the picture.
+func (r *Report) place(p *Palm, cal *hal.Calibration) {
+	w, h := float64(cal.NIR.Width), float64(cal.NIR.Height)
+	r.add(Centre, math.Hypot(p.Centre.X-(w-1)/2, p.Centre.Y-(h-1)/2)/min(w, h))
+	r.add(Inside, p.Inside)
+	r.add(Spread, p.Spread)
+}
+
+// speed is how fast the valleys moved since the look before, in mm a second.
+func (s *Sight) speed() float64 {
+	if s.Before == nil || s.Elapsed <= 0 {
+		return math.NaN()
+	}
+	var sum float64
+	for i, v := range s.Palm.Valleys {
+		sum += math.Hypot(v.X-s.Before.Valleys[i].X, v.Y-s.Before.Valleys[i].Y)
+	}
+	return sum / 3 * palmSide / s.Palm.Side / s.Elapsed.Seconds()
+}
+
+// Wave is a burst that has been rectified. The crops are wire.Side by
+// wire.Side pixels with the ambient light taken off.
+type Wave struct {
+	Lit, Dark *hal.Frame // near-infrared, under 850 nm and in the dark
+	Palm      Palm
+	Distance  float64 // mm
+	Tilt      float64 // degrees
+	RGB       []byte  // 3 channels
+	NIR850    []byte
+	NIR940    []byte
+	RGBMask   []byte // wire.MaskBytes
+	NIRMask   []byte
+	Elapsed   time.Duration // from the 850 nm to the 940 nm exposure
+}
+
+var errCrop = errors.New("crops and masks are not of the size that the wire has")
+
+// Measure measures all there is to measure of a burst. The error tells that
+// the wave is not complete, and then the report is the zero one.
+func Measure(w *Wave, cal *hal.Calibration) (Report, error) {
+	if len(w.RGB) != 3*side*side || len(w.NIR850) != side*side || len(w.NIR940) != side*side ||
+		len(w.RGBMask) != wire.MaskBytes || len(w.NIRMask) != wire.MaskBytes {
+		return Report{}, fmt.Errorf("quality: measure a wave: %w", errCrop)
+	}
+	var r Report
+	r.add(Distance, w.Distance)
+	r.add(Tilt, w.Tilt)
+	r.place(&w.Palm, cal)
+
+	level, saturated := light(w.Lit, w.Dark, &w.Palm.ToImage)
+	red, burnt := colour(w.RGB, w.RGBMask)
+	r.add(Exposure, level)
+	r.add(Exposure, red)
+	r.add(Saturation, max(saturated, burnt))
+
+	first, second := blur(channel(w.NIR850, 1, 0)), blur(channel(w.NIR940, 1, 0))
+	green := blur(channel(w.RGB, 3, 1))
+	defer first.wipe()
+	defer second.wipe()
+	defer green.wipe()
+	mm := palmSide / float64(side)
+	r.add(Motion, shift(&first, &second, w.NIRMask)*mm/w.Elapsed.Seconds())
+	r.add(Focus, focus(&first, w.NIRMask))
+	r.add(Focus, focus(&green, w.RGBMask))
+	return r, nil
+}
