@@ -24,33 +24,91 @@ func (c *Crop) Wipe() {
 	clear(c.Mask[:])
 }
 
-// crop cuts the square that h describes out of an 8-bit picture of 1 or 3
-// channels. It samples twice as finely as the crop, from a picture shrunk to
+const (
+	cells = 32                // of the mask, a side
+	cell  = wire.Side / cells // pixels
+)
+
+// cropBytes cuts the square that h describes out of an 8-bit picture of 1 or
+// 3 channels. skin tells where the palm frame shows the hand.
+func (ms *mats) cropBytes(m *gocv.Mat, h [9]float64, skin func(Point) bool) Crop {
+	c := Crop{Pix: append([]byte(nil), bytesOf(ms.square(m, h))...), Channels: m.Channels()}
+	c.mark(skin, func(i int) bool {
+		for k := range c.Channels {
+			if c.Pix[c.Channels*i+k] < 250 {
+				return false
+			}
+		}
+		return true
+	}, seen(m, h))
+	return c
+}
+
+// cropWords is cropBytes for a near-infrared difference of 10 bits, which it
+// brightens so that 250 is the brightest but for 1 % of the crop.
+func (ms *mats) cropWords(m *gocv.Mat, h [9]float64, skin func(Point) bool) Crop {
+	wide := ms.empty()
+	m.ConvertToWithParams(wide, gocv.MatTypeCV16U, 64, 0) // room for fractions
+	fine := wordsOf(ms.square(wide, h))
+	ten := make([]uint16, len(fine))
+	for i, v := range fine {
+		ten[i] = v / 64
+	}
+	g := min(gain(ten, 0.99, 250), 2)
+	c := Crop{Pix: make([]byte, len(fine)), Channels: 1}
+	for i, v := range fine {
+		c.Pix[i] = byte(min(float64(v)/64*g+0.5, 255))
+	}
+	c.mark(skin, func(i int) bool { return ten[i] >= 1000 }, seen(m, h))
+	clear(ten)
+	return c
+}
+
+// mark sets the mask's bit of each cell whose middle is skin and in the
+// picture, and of which less than a quarter is burnt out.
+func (c *Crop) mark(skin func(Point) bool, burnt func(i int) bool, seen func(Point) bool) {
+	const half = (cell - 1) / 2.
+	for y := range cells {
+		for x := range cells {
+			p := Point{float64(cell*x) + half, float64(cell*y) + half}
+			n := 0
+			for i := range cell * cell {
+				if burnt((cell*y+i/cell)*wire.Side + cell*x + i%cell) {
+					n++
+				}
+			}
+			if skin(p) && seen(p) && 4*n < cell*cell {
+				c.Mask[(cells*y+x)/8] |= 1 << (x % 8)
+			}
+		}
+	}
+}
+
+// seen tells of a place in the crop whether m shows it.
+func seen(m *gocv.Mat, h [9]float64) func(Point) bool {
+	w, rows := float64(m.Cols()-1), float64(m.Rows()-1)
+	return func(p Point) bool {
+		q := apply(h, p)
+		return q.X >= 0 && q.Y >= 0 && q.X <= w && q.Y <= rows
+	}
+}
+
+// square samples the crop twice as finely as it is, from a picture shrunk to
 // about that step, and then averages, so that no detail folds over.
-func (ms *mats) crop(m *gocv.Mat, h [9]float64, s *silhouette, scale float64) Crop {
+func (ms *mats) square(m *gocv.Mat, h [9]float64) *gocv.Mat {
 	const fine = 2 * wire.Side
 	toFine := multiply(h, [9]float64{0.5, 0, -0.25, 0, 0.5, -0.25, 0, 0, 1})
 	big := ms.warp(ms.shrink(m, &toFine), toFine, fine)
 	small := ms.empty()
 	gocv.Resize(*big, small, image.Pt(wire.Side, wire.Side), 0, 0, gocv.InterpolationArea)
-	c := Crop{Pix: append([]byte(nil), bytesOf(small)...), Channels: m.Channels()}
-	for y := range 32 {
-		for x := range 32 {
-			p := apply(h, Point{float64(4*x) + 1.5, float64(4*y) + 1.5})
-			p = Point{(p.X+0.5)/scale - 0.5, (p.Y+0.5)/scale - 0.5}
-			if s.on(p) {
-				c.Mask[(32*y+x)/8] |= 1 << (x % 8)
-			}
-		}
-	}
-	return c
+	return small
 }
 
 // shrink halves m until h, which it adapts, steps by less than two of its pixels.
 func (ms *mats) shrink(m *gocv.Mat, h *[9]float64) *gocv.Mat {
 	for {
 		o, e := apply(*h, Point{wire.Side, wire.Side}), apply(*h, Point{wire.Side + 1, wire.Side})
-		if e.sub(o).norm() < 2 || min(m.Cols(), m.Rows()) < 2*minSide {
+		if !(e.sub(o).norm() >= 2) || min(m.Cols(), m.Rows()) < 2*minSide {
 			return m
 		}
 		half := ms.empty()

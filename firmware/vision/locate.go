@@ -28,9 +28,7 @@ func Locate(lit, dark *hal.Frame) (*Palm, error) {
 
 // find is Locate on a difference of 10 bits.
 func (ms *mats) find(diff *gocv.Mat) (*Palm, *silhouette, error) {
-	grey := ms.empty()
-	diff.ConvertToWithParams(grey, gocv.MatTypeCV8U, float32(gain(wordsOf(diff), 0.995, 230)), 0)
-	work, scale := ms.working(grey)
+	work, scale := ms.working(ms.narrow(diff))
 	return ms.locate(work, scale)
 }
 

@@ -54,15 +54,6 @@ func wordsOf(m *gocv.Mat) []uint16 {
 	return b
 }
 
-// floatsOf is the memory of a Mat of 32-bit floats.
-func floatsOf(m *gocv.Mat) []float32 {
-	b, err := m.DataPtrFloat32()
-	if err != nil {
-		panic("vision: " + err.Error()) // every Mat made here is continuous
-	}
-	return b
-}
-
 // minSide is the smallest picture looked at, in pixels a side.
 const minSide = 64
 

@@ -64,9 +64,13 @@ func smoothed(pts []Point) []Point {
 }
 
 // turns lists the local minima of the angle that the outline makes, seen at
-// two arm lengths, where the hand lies outside the angle.
+// two arm lengths, where it turns into the hand.
 func (s *silhouette) turns(pts []Point, scale float64, hole bool) []notch {
 	n := len(pts)
+	inward := -sign(area(pts))
+	if hole {
+		inward = -inward // the hand is on the other side of a hole's outline
+	}
 	var all []notch
 	for _, arm := range []float64{0.22, 0.42} {
 		k := int(arm * scale)
@@ -76,7 +80,10 @@ func (s *silhouette) turns(pts []Point, scale float64, hole bool) []notch {
 		angle := make([]float64, n)
 		for i := range pts {
 			u, v := pts[(i+k)%n].sub(pts[i]), pts[(i-k+n)%n].sub(pts[i])
-			angle[i] = math.Acos(max(-1, min(1, u.unit().dot(v.unit()))))
+			angle[i] = math.Acos(clamp(u.unit().dot(v.unit()), 1))
+			if v.cross(u)*inward > 0 {
+				angle[i] = 2*math.Pi - angle[i]
+			}
 		}
 		for i := range pts {
 			if angle[i] > maxNotch || !lowest(angle, i, k/2) {
@@ -91,6 +98,15 @@ func (s *silhouette) turns(pts []Point, scale float64, hole bool) []notch {
 	return all
 }
 
+// area is positive for a closed curve that runs clockwise on the screen.
+func area(pts []Point) float64 {
+	sum := 0.0
+	for i, p := range pts {
+		sum += p.cross(pts[(i+1)%len(pts)])
+	}
+	return sum / 2
+}
+
 // lowest tells whether a[i] is the least of its neighbours up to r away.
 func lowest(a []float64, i, r int) bool {
 	n := len(a)
@@ -102,28 +118,16 @@ func lowest(a []float64, i, r int) bool {
 	return true
 }
 
-// notchAt moves to the deepest point near i and checks that the angle opens
-// away from the hand.
+// notchAt moves to the deepest point near i. It is false at the edge of the picture.
 func (s *silhouette) notchAt(pts []Point, i, k int) (notch, bool) {
 	n := len(pts)
 	mid := pts[(i+k)%n].add(pts[(i-k+n)%n]).times(0.5)
 	open := mid.sub(pts[i]).unit()
-	if open == (Point{}) {
-		return notch{}, false
-	}
 	deep := pts[i]
 	for d := -k / 2; d <= k/2; d++ {
 		if p := pts[(i+d+n)%n]; p.sub(deep).dot(open) < 0 {
 			deep = p
 		}
 	}
-	if !s.inside(deep, 2) {
-		return notch{}, false
-	}
-	for _, d := range []float64{0.25, 0.4} {
-		if p := deep.towards(open, d*float64(k)+2); s.on(p) || !s.inside(p, 0) {
-			return notch{}, false
-		}
-	}
-	return notch{at: deep, open: open}, true
+	return notch{at: deep, open: open}, open != (Point{}) && s.inside(deep, 2)
 }

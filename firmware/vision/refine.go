@@ -78,7 +78,7 @@ func vertex(ws, ends []float64, reach float64) (w, e float64, ok bool) {
 		}
 	}
 	a := [9]float64{m[0], m[1], m[2], m[1], m[2], m[3], m[2], m[3], m[4]}
-	inv, solvable := invert(a)
+	inv, solvable := invertScaled(a)
 	if !solvable {
 		return 0, 0, false
 	}

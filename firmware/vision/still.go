@@ -39,7 +39,11 @@ func Still(pix []byte, width, height, channels int) (*Palm, Crop, error) {
 	if err != nil {
 		return nil, Crop{}, fmt.Errorf("vision: locate: %w", err)
 	}
-	return p, ms.crop(m, p.ToImage, s, scale), nil
+	skin := func(q Point) bool {
+		q = apply(p.ToImage, q)
+		return s.on(Point{(q.X+0.5)/scale - 0.5, (q.Y+0.5)/scale - 0.5})
+	}
+	return p, ms.cropBytes(m, p.ToImage, skin), nil
 }
 
 // working shrinks m to at most workSide pixels a side, and tells how many
