@@ -157,12 +157,15 @@ func (c *conn) send(e wire.Envelope) (reason string) {
 	}
 }
 
-// deliver queues a reply. It never waits: the link's reader serves all devices.
-func (c *conn) deliver(reply []byte) {
+// deliver queues a reply. It never waits, for the link's reader serves all
+// devices: where the queue is full the connection ends, and it is false.
+func (c *conn) deliver(reply []byte) bool {
 	select {
 	case c.replies <- reply:
+		return true
 	default:
 		c.end(endSlow)
+		return false
 	}
 }
 

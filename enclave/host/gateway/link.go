@@ -205,11 +205,9 @@ func (l *link) dispatch(e wire.Envelope) error {
 	c := l.conns[e.Session]
 	switch e.Kind {
 	case wire.Data:
-		if c == nil {
-			l.metrics.late.Inc() // it crossed our Close
-			return nil
+		if c == nil || !c.deliver(e.Payload) { // none: it crossed our Close
+			l.metrics.dropped.Inc()
 		}
-		c.deliver(e.Payload)
 	case wire.Close:
 		if c != nil {
 			delete(l.conns, e.Session)

@@ -37,7 +37,7 @@ type Metrics struct {
 	frames      *prometheus.CounterVec // by direction
 	bytes       *prometheus.CounterVec // by direction
 	throttled   prometheus.Counter
-	late        prometheus.Counter
+	dropped     prometheus.Counter
 	taken       prometheus.Histogram
 	replied     prometheus.Histogram
 
@@ -68,7 +68,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		frames:      counters("frames_total", "Frames between devices and the vault.", "direction"),
 		bytes:       counters("frame_bytes_total", "Bytes of these frames, without their lengths.", "direction"),
 		throttled:   counter("frames_throttled_total", "Frames that came faster than a device's rate and waited."),
-		late:        counter("replies_late_total", "Replies of the vault to connections that had ended."),
+		dropped:     counter("replies_dropped_total", "Replies of the vault to connections that had ended or did not take them."),
 		taken: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "palmhost_vault_wait_seconds",
 			Help: "How long a frame waited until the vault's link took it.", Buckets: times}),
 		replied: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "palmhost_reply_seconds",
@@ -79,7 +79,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "palmhost_store_seconds",
 			Help: "How long the store took for a request.", Buckets: times}, []string{"op"}),
 	}
-	r.MustRegister(m.connections, m.accepted, m.refused, m.closed, m.frames, m.bytes, m.throttled, m.late, m.taken, m.replied,
+	r.MustRegister(m.connections, m.accepted, m.refused, m.closed, m.frames, m.bytes, m.throttled, m.dropped, m.taken, m.replied,
 		m.vaultUp, m.restarts, m.storeOps, m.storeTime)
 	return m
 }
