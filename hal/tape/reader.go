@@ -40,7 +40,7 @@ func Open(r io.Reader) (*Reader, error) {
 	t := &Reader{raw: bufio.NewReaderSize(r, 256<<10), unpack: u, topics: map[uint16]string{}}
 	t.outer.r = t.raw
 	if err := t.open(); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if cut(err) {
 			return nil, fmt.Errorf("tape: open: %w", ErrTruncated)
 		}
 		return nil, err
@@ -172,10 +172,16 @@ func (t *Reader) explain(err error) error {
 	switch {
 	case err == errDone:
 		return io.EOF
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case cut(err):
 		return fmt.Errorf("tape: read: %w", ErrTruncated)
 	}
 	return fmt.Errorf("tape: read: %w", err)
+}
+
+// cut tells whether the file itself ended: a value inside a whole record can
+// end too early as well, but then it is damaged.
+func cut(err error) bool {
+	return (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !errors.Is(err, ErrDamaged)
 }
 
 // errDone is the end of a whole tape, where io.EOF is that of a cut one.
