@@ -8,13 +8,12 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Limits of evidence, in bytes. MaxEvidence leaves room in one frame of a
-// device connection (65,535) for the link's own bytes.
+// Limits of evidence, in bytes. MaxEvidence is what the link carries.
 const (
-	MaxEvidence = 48 << 10
+	MaxEvidence = 32 << 10
 	maxKind     = 32
 	maxBody     = 24 << 10 // a Nitro document is about 5 KiB, an SNP report with its certificates about 6 KiB
-	maxLog      = 16 << 10
+	maxLog      = 1 << 10
 )
 
 // ErrMalformed is returned for bytes that are no evidence of this version.
