@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"volar/firmware/capture"
+	"volar/firmware/liveness"
 	"volar/hal"
 	"volar/wire"
 )
@@ -19,11 +20,11 @@ import (
 // presence sensors and vaults that fail are tried again, ever more slowly.
 // Before it returns, every frame and crop has been overwritten.
 func Run(ctx context.Context, dev *hal.Device, cfg Config) error {
-	return run(ctx, dev, cfg, eyes{cal: &dev.Calibration})
+	return run(ctx, dev, cfg, eyes{cal: &dev.Calibration}, liveness.Checks)
 }
 
-// run is Run with the eyes given.
-func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics) error {
+// run is Run with the eyes and the checks given.
+func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics, checks []liveness.Check) error {
 	if err := dev.Check(); err != nil {
 		return fmt.Errorf("firmware: run: %w", err)
 	}
@@ -33,7 +34,7 @@ func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics) error {
 	if cfg.Orders == nil {
 		cfg.Orders = identify{}
 	}
-	r := &runner{dev: dev, cfg: cfg, eyes: eyes}
+	r := &runner{dev: dev, cfg: cfg, eyes: eyes, checks: checks}
 	err := r.live(ctx)
 	if !r.stuck {
 		r.forget()
@@ -48,9 +49,10 @@ const maxBursts = 3
 
 // runner is the machine's memory. The loop owns it; an act owns it while it runs.
 type runner struct {
-	dev  *hal.Device
-	cfg  Config
-	eyes optics
+	dev    *hal.Device
+	cfg    Config
+	eyes   optics
+	checks []liveness.Check
 
 	state  State
 	ending error // why Run is to end, where that is not ctx
