@@ -1,0 +1,47 @@
+package palm
+
+import (
+	"fmt"
+
+	"volar/wire"
+)
+
+// Anatomy is one hand. It never changes once made and may be used by many
+// goroutines.
+type Anatomy struct {
+	hand    wire.Hand
+	person  person
+	outline *outline
+	relief  *grid
+	tex     *texture
+	mesh    *mesh
+}
+
+// New makes the hand of a person. The same three arguments always give the
+// same hand; the two hands of one person share size, tone and the habits of
+// their lines, but have their own lines and veins. It panics when hand is
+// neither left nor right.
+func New(seed uint64, id int, hand wire.Hand) *Anatomy {
+	if hand != wire.Left && hand != wire.Right {
+		panic(fmt.Sprintf("palm: new anatomy: %v", hand))
+	}
+	a := &Anatomy{hand: hand, person: newPerson(seed, id)}
+	p := &a.person
+	own := func(purpose uint64) kin { return newKin(p, seed, id, hand, purpose) }
+	a.outline = newOutline(p, own('o').own)
+	a.relief = newRelief(p, a.outline)
+	c := newCreases(p, a.outline, own('c'))
+	veins := newVeins(p, a.outline, own('v'))
+	a.tex = bake(p, a.outline, c, veins, own('t').own)
+	a.mesh = newMesh(p, a.outline, a.relief)
+	return a
+}
+
+// Hand tells which hand it is.
+func (a *Anatomy) Hand() wire.Hand { return a.hand }
+
+// Tone is the pigmentation of the palm from 0 (Fitzpatrick I) to 1 (VI).
+func (a *Anatomy) Tone() float64 { return a.person.melanin }
+
+// mirrored tells whether the hand is the mirror image of the canonical one.
+func (a *Anatomy) mirrored() bool { return a.hand == wire.Right }
