@@ -1,0 +1,124 @@
+// Command palmvault is the sealed matcher as a process. palmlaunch starts
+// it, with everything it will ever have: descriptor 3 for sessions, 4 for
+// encrypted blobs, 5 for the platform, 6 for its configuration. It opens
+// nothing else, and says nothing but that it begins and ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"volar/enclave/attest"
+	"volar/enclave/attest/broker"
+	"volar/enclave/vault"
+	"volar/enclave/vault/gallery"
+)
+
+// The descriptors that a vault inherits.
+const (
+	fdSessions = 3 + iota
+	fdBlobs
+	fdPlatform
+	fdConfig
+)
+
+// keyLife is how long one Noise key is used: the process then ends, and
+// whoever starts it again gets another.
+const keyLife = 24 * time.Hour
+
+func main() {
+	if err := run(); err != nil {
+		say("%v", err)
+		os.Exit(1)
+	}
+}
+
+// say writes a line about the process itself: never about a session, a
+// device, a tenant or a person.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "palmvault: "+format+"\n", args...) }
+
+func run() error {
+	if err := confine(); err != nil {
+		return err
+	}
+	if len(os.Args) > 1 || !inherited() {
+		return errors.New("this program takes no arguments and is started by palmlaunch")
+	}
+	cfg, err := readConfig(os.NewFile(fdConfig, "configuration"))
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	platform := broker.NewClient(os.NewFile(fdPlatform, "platform"))
+	blobs := gallery.NewRemote(os.NewFile(fdBlobs, "blobs"))
+	v, err := vault.New(ctx, vault.Config{Platform: platform, Blobs: blobs, Tenants: cfg.tenants, FPIR: cfg.fpir})
+	if err != nil {
+		return err
+	}
+	evidence, err := platform.Evidence(ctx, [64]byte{})
+	if err != nil {
+		return err
+	}
+	if notice := (attest.Claims{Kind: evidence.Kind}).Notice(); notice != "" {
+		say("%s", notice)
+	}
+	say("ready")
+	served := make(chan error, 1)
+	go func() { served <- serve(ctx, os.NewFile(fdSessions, "sessions"), v) }()
+	select {
+	case err := <-served:
+		if err != nil {
+			return err
+		}
+		say("the host has closed the link: the end")
+	case <-v.Done():
+		return errors.New("it is not known what the platform has committed: start again")
+	case <-time.After(keyLife):
+		say("the key has been used for %v: the end, start again", keyLife)
+	}
+	return nil
+}
+
+// confine closes the ways out that a process has by default: core files,
+// other processes that look into its memory, stack traces, new privileges.
+func confine() error {
+	debug.SetTraceback("none")
+	err := errors.Join(
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+	)
+	if err != nil {
+		return fmt.Errorf("confine: %w", err)
+	}
+	return nil
+}
+
+// inherited checks that the descriptors are there, and keeps them from any child.
+func inherited() bool {
+	for fd := fdSessions; fd <= fdConfig; fd++ {
+		var s unix.Stat_t
+		if unix.Fstat(fd, &s) != nil {
+			return false
+		}
+		unix.CloseOnExec(fd)
+	}
+	return true
+}
+
+// readConfig reads the configuration to its end and closes it.
+func readConfig(f io.ReadCloser) (config, error) {
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return parseConfig(b)
+}
