@@ -156,6 +156,9 @@ func (s *Session) receive() (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.life.over() {
+		return nil, ErrExpired
+	}
 	plain, err := s.down.open(frame)
 	if err != nil {
 		return nil, err
@@ -189,9 +192,9 @@ func (s *Session) within(ctx context.Context, limit time.Time, do func() error) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	deadline := limit
+	deadline, late := limit, ErrExpired
 	if d, ok := ctx.Deadline(); ok && d.Before(limit) {
-		deadline = d
+		deadline, late = d, context.DeadlineExceeded
 	}
 	if err := s.conn.SetDeadline(deadline); err != nil {
 		return err
@@ -201,8 +204,8 @@ func (s *Session) within(ctx context.Context, limit time.Time, do func() error) 
 	if !stop() { // the deadline in the past is set, or will be: this connection is spent
 		return errors.Join(ctx.Err(), err)
 	}
-	if err != nil && !time.Now().Before(limit) {
-		return fmt.Errorf("%w: %w", ErrExpired, err)
+	if err != nil && !time.Now().Before(deadline) {
+		return fmt.Errorf("%w: %w", late, err)
 	}
 	return err
 }
