@@ -116,7 +116,7 @@ func TestSlowDevicesLoseTheirConnection(t *testing.T) {
 		{"takes no reply", func(t *testing.T, c net.Conn) {
 			shakeHands(t, c)
 			wire.WriteFrame16(c, []byte("x"))
-			time.Sleep(d.Write)
+			time.Sleep(d.Write + time.Second)
 		}, 0, endSlow},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,7 +56,7 @@ func newLink(c net.Conn, stall time.Duration, m *Metrics) *link {
 func (l *link) run() {
 	var both sync.WaitGroup
 	both.Go(func() { l.fail(l.write()) })
-	both.Go(func() { l.fail(l.read()) })
+	both.Go(func() { l.fail(ended(errSessions, l.read())) })
 	<-l.done
 	l.mu.Lock()
 	for _, c := range l.conns {
@@ -120,7 +120,7 @@ func (l *link) write() error {
 	for {
 		select {
 		case <-l.done:
-			return nil
+			return l.cause
 		case b := <-l.out:
 			if err := l.writeFrame(b); err != nil {
 				return err

@@ -87,7 +87,7 @@ func (g *Gateway) attend(v *Vault, l *link) error {
 	go func() {
 		defer close(blobs)
 		err := serveBlobs(v.Blobs, g.cfg.Store, g.cfg.Metrics, g.cfg.Log, l.progress)
-		l.fail(fmt.Errorf("%w: %w", errBlobs, err))
+		l.fail(ended(errBlobs, err))
 	}()
 	watched := make(chan struct{})
 	go func() {
@@ -126,19 +126,20 @@ func (g *Gateway) dismiss(v *Vault) {
 	}
 }
 
-// why joins what the link saw with how the process ended.
+// why joins what was seen on the links with how the process ended.
 func (l *link) why(v *Vault) error {
-	cause := l.cause
-	switch {
-	case errors.Is(cause, errStopping):
-		return cause
-	case errors.Is(cause, io.EOF) && !errors.Is(cause, errBlobs):
-		cause = errSessions
+	if err := v.Err(); err != nil && !errors.Is(l.cause, errStopping) {
+		return fmt.Errorf("%w: %w", l.cause, err)
 	}
-	if err := v.Err(); err != nil {
-		return fmt.Errorf("%w: %w", cause, err)
+	return l.cause
+}
+
+// ended says which link is over, and why unless it was simply closed.
+func ended(which, cause error) error {
+	if errors.Is(cause, io.EOF) {
+		return which
 	}
-	return cause
+	return fmt.Errorf("%w: %w", which, cause)
 }
 
 // backoff doubles a pause from least to most.

@@ -81,6 +81,7 @@ func TestRestartsBackOff(t *testing.T) {
 			func(*fakeVault) { note(); time.Sleep(2 * time.Minute) }, dies, echo}
 		b := newBench(t, &memory{}, nil, lives...)
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		want := "[0s 200ms 1.4s 3s 6.2s 12.6s 25.4s 51s 1m21s 3m21.2s]"
 		if got := fmt.Sprint(at); got != want {
 			t.Errorf("started at\n%s, want\n%s", got, want)
