@@ -204,16 +204,14 @@ func TestHostileHost(t *testing.T) {
 			if !h.used {
 				t.Fatalf("%s, up %v, frame %d: the host had no chance", operation, up, index)
 			}
-			mostUp, mostDown := len(asked), len(asked)
-			at := index - 1
+			last := index - 1 // the last frame that passed as it was
 			if o.after {
-				at = index
+				last = index
 			}
+			mostUp, mostDown := len(asked), done(downDone, last)
 			if up {
-				mostUp = done(upDone, at)
+				mostUp = done(upDone, last)
 				mostDown = mostUp
-			} else {
-				mostDown = done(downDone, at)
 			}
 			if len(accepted) > mostUp || answers > mostDown || !slices.Equal(accepted, honest[:len(accepted)]) {
 				t.Errorf("%s, up %v, frame %d: the vault accepted %q of at most %d, the device %d answers of at most %d",
@@ -234,11 +232,12 @@ func TestHostileHost(t *testing.T) {
 	}
 }
 
-func done(list []int, at int) int {
-	if at < 0 {
+// done is how many messages had passed with frame last, -1 for none.
+func done(list []int, last int) int {
+	if last < 0 || last >= len(list) {
 		return 0
 	}
-	return list[at]
+	return list[last]
 }
 
 // The control: a host that is only slow loses nothing.

@@ -2,9 +2,9 @@ package link
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -100,8 +100,7 @@ func TestKeyIsNotPrinted(t *testing.T) {
 		fmt.Fprintf(&out, verb, k)
 		fmt.Fprintf(&out, verb, *k)
 	}
-	b, _ := json.Marshal(k)
-	out.Write(b)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("key", "k", k)
 	for _, secret := range []string{hex.EncodeToString(private[:3]), "90 90 90", "0x5a, 0x5a", "ZZZ", "5A5A5A"} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("the private key is in %q", out.String())

@@ -2,11 +2,10 @@ package link
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
-
-	"crypto/ed25519"
 
 	"volar/wire"
 )
