@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"volar/wire"
+)
+
+// Real processes: enrol, kill -9, start again, recognise, delete, kill, start, forget.
+func TestProcesses(t *testing.T) {
+	b := newBox(t)
+	r := b.start()
+	s := r.mustDial()
+	one := enrol(t, s, 1)
+	two := enrol(t, s, 2)
+	identify := func(palm uint64, want wire.Answer) {
+		t.Helper()
+		if a := wave(t, s, wire.Identify, wire.Person{}, wire.Right, palm); a != want {
+			t.Errorf("palm %d: %v %x, want %v", palm, a.Status, a.Person[:2], want.Status)
+		}
+	}
+	identify(1, wire.Answer{Status: wire.Accepted, Person: one})
+	identify(3, wire.Answer{})
+	kill := func() {
+		t.Helper()
+		pid := r.vaultPID()
+		if err := r.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-r.done
+		// The vault dies with its launcher.
+		for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the vault outlives its launcher")
+			}
+		}
+		r = b.start()
+		s = r.mustDial()
+	}
+	kill()
+	identify(1, wire.Answer{Status: wire.Accepted, Person: one})
+	identify(2, wire.Answer{Status: wire.Accepted, Person: two})
+	if a := wave(t, s, wire.Delete, one, wire.Left, 1); a.Status != wire.Accepted {
+		t.Errorf("delete: %v", a.Status)
+	}
+	kill()
+	identify(1, wire.Answer{})
+	identify(2, wire.Answer{Status: wire.Accepted, Person: two})
+
+	said := r.stop()
+	if !strings.Contains(said, "SIMULATED attestation") || !strings.Contains(said, "ready") {
+		t.Errorf("the vault said %q", said)
+	}
+	for _, secret := range []string{"acme", fmt.Sprintf("%x", one[:]), fmt.Sprintf("%x", two[:])} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the vault said %q, which holds %q", said, secret)
+		}
+	}
+}
+
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+// Neither process can be looked into or leaves a core, and the vault has
+// nothing of the host's environment.
+func TestConfined(t *testing.T) {
+	b := newBox(t)
+	t.Setenv("VOLAR_TEST_MARK", "planted")
+	r := b.start()
+	r.mustDial()
+	vault := r.vaultPID()
+	for name, pid := range map[string]int{"palmlaunch": r.cmd.Process.Pid, "palmvault": vault} {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		if err != nil || !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+			t.Errorf("%s may dump core: %v\n%s", name, err, limits)
+		}
+	}
+	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", vault)); err == nil && bytes.Contains(env, []byte("planted")) {
+		t.Errorf("the vault has the host's environment: %q", env)
+	}
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", vault))
+	if err == nil && !strings.Contains(exe, "memfd:palmvault") {
+		t.Errorf("the vault runs %s, not the sealed copy", exe)
+	}
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", vault))
+	if err == nil {
+		for _, f := range files {
+			to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", vault, f.Name()))
+			ours := strings.HasPrefix(to, "socket:") || strings.HasPrefix(to, "anon_inode:") || to == "/dev/null"
+			if runtime := strings.HasPrefix(to, "/sys/fs/cgroup/"); !ours && !runtime {
+				t.Errorf("the vault has %s open as %s", to, f.Name())
+			}
+		}
+	}
+	r.stop()
+}
+
+// Another program under the same name has another measurement, so a device
+// that knows the first one does not speak to it.
+func TestAnotherProgramIsRefused(t *testing.T) {
+	b := newBox(t)
+	bin := t.TempDir()
+	for _, name := range []string{"palmlaunch", "palmvault"} {
+		p, err := os.ReadFile(filepath.Join(b.bin, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "palmvault" {
+			p = append(p, 0) // still runs
+		}
+		if err := os.WriteFile(filepath.Join(bin, name), p, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.bin = bin
+	r := b.start()
+	if s, err := r.dial(); err == nil {
+		s.Close()
+		t.Error("a device accepts a vault that it does not know")
+	} else if !strings.Contains(err.Error(), "vault program not on the list") {
+		t.Error(err)
+	}
+	r.stop()
+}
+
+// A wrong start says what is wrong, and shows nothing of what it read.
+func TestRefusesToStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*box)
+		want    string
+	}{
+		"damaged state":  {func(b *box) { b.write("state/"+stateFile, "{}") }, "state of version 0"},
+		"foreign state":  {func(b *box) { b.write("state/"+stateFile, `{"secret":"planted"}`) }, "not the state of a simulated platform"},
+		"unknown key":    {func(b *box) { b.write("vault.toml", "surprise = 1\n") }, "unknown key"},
+		"no tenants":     {func(b *box) { b.write("vault.toml", "\n") }, "no [[tenants]]"},
+		"short operator": {func(b *box) { b.write("vault.toml", "[[tenants]]\nname = \"a\"\noperator = \"00\"\n") }, "64 hex digits"},
+		"too permissive": {func(b *box) { b.write("vault.toml", "false_positives = 0.5\n"+b.read("vault.toml")) }, "false-positive rate"},
+		"lost gallery": {func(b *box) {
+			r := b.start()
+			r.mustDial()
+			r.stop()
+			b.blobs = map[string][]byte{}
+		}, "older than the platform's counter, or empty"},
+		"lost platform": {func(b *box) {
+			r := b.start()
+			enrol(t, r.mustDial(), 1)
+			r.stop()
+			if err := os.Remove(filepath.Join(b.dir, "state", stateFile)); err != nil {
+				t.Fatal(err)
+			}
+		}, "another platform sealed"},
+	} {
+		b := newBox(t)
+		c.prepare(b)
+		r := b.start()
+		if err := <-r.done; err == nil || !strings.Contains(r.said.String(), c.want) || strings.Contains(r.said.String(), "planted") {
+			t.Errorf("%s: %v, said %q, want %q", name, err, r.said, c.want)
+		}
+	}
+}
+
+// One platform serves one vault at a time.
+func TestStateIsLocked(t *testing.T) {
+	b := newBox(t)
+	first := b.start()
+	first.mustDial()
+	second := b.start()
+	if err := <-second.done; err == nil || !strings.Contains(second.said.String(), "another palmlaunch uses it") {
+		t.Errorf("a second launcher: %v, said %q", err, second.said)
+	}
+	first.stop()
+}
+
+func (b *box) write(name, content string) {
+	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *box) read(name string) string {
+	content, err := os.ReadFile(filepath.Join(b.dir, name))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(content)
+}

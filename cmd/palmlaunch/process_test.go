@@ -1,0 +1,360 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"volar/enclave/attest"
+	"volar/wire"
+	"volar/wire/link"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+// built is where the programs were built for these tests, if they were.
+var built string
+
+// build gives the folder of palmlaunch and palmvault: VOLAR_BIN, or built now.
+var build = sync.OnceValues(func() (bin string, err error) {
+	if bin = os.Getenv("VOLAR_BIN"); bin != "" {
+		return bin, nil
+	}
+	if built, err = os.MkdirTemp("", "palmlaunch-test"); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", built, "volar/cmd/palmlaunch", "volar/cmd/palmvault")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return built, nil
+})
+
+func programs(t *testing.T) string {
+	t.Helper()
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(filepath.Join(bin, "palmlaunch"), "-help").Run(); errors.Is(err, syscall.ENOEXEC) {
+		t.Skip("programs of this architecture run only under an emulator, which cannot start others")
+	}
+	return bin
+}
+
+// box is a machine: programs, state, configuration, and the host's store.
+type box struct {
+	t     *testing.T
+	bin   string
+	dir   string
+	facts struct{ Measurement, Key, Notice string }
+
+	mu    sync.Mutex
+	blobs map[string][]byte
+}
+
+var operator = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
+
+func newBox(t *testing.T) *box {
+	b := &box{t: t, bin: programs(t), dir: t.TempDir(), blobs: map[string][]byte{}}
+	config := fmt.Sprintf("[[tenants]]\nname = \"acme\"\noperator = \"%x\"\n", operator.Public())
+	if err := os.WriteFile(filepath.Join(b.dir, "vault.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(filepath.Join(b.bin, "palmlaunch"), "-vault", filepath.Join(b.bin, "palmvault"), "-state", filepath.Join(b.dir, "state"), "-print").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &b.facts)
+	}
+	if err != nil || !strings.HasPrefix(b.facts.Notice, "SIMULATED") {
+		t.Fatalf("palmlaunch -print: %s, %v", out, err)
+	}
+	return b
+}
+
+// running is a started vault.
+type running struct {
+	box  *box
+	cmd  *exec.Cmd
+	said *bytes.Buffer
+	done chan error
+
+	mu       sync.Mutex
+	sessions net.Conn
+	devices  map[uint64]net.Conn
+	next     uint64
+}
+
+func (b *box) command(said *bytes.Buffer) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(b.bin, "palmlaunch"), "-vault", filepath.Join(b.bin, "palmvault"),
+		"-state", filepath.Join(b.dir, "state"), "-config", filepath.Join(b.dir, "vault.toml"))
+	cmd.Stderr = said
+	return cmd
+}
+
+// start runs palmlaunch with the host's two links.
+func (b *box) start() *running {
+	b.t.Helper()
+	r := &running{box: b, said: &bytes.Buffer{}, done: make(chan error, 1), devices: map[uint64]net.Conn{}}
+	r.cmd = b.command(r.said)
+	sessions, theirs := socketpair(b.t)
+	blobs, theirBlobs := socketpair(b.t)
+	r.sessions = sessions
+	r.cmd.ExtraFiles = []*os.File{theirs, theirBlobs}
+	if err := r.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	theirs.Close()
+	theirBlobs.Close()
+	go func() { r.done <- r.cmd.Wait() }()
+	go b.store(blobs)
+	go r.carry()
+	b.t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	return r
+}
+
+// stop closes the links, as a host that ends does, and returns what was said.
+func (r *running) stop() string {
+	r.box.t.Helper()
+	r.sessions.Close()
+	select {
+	case err := <-r.done:
+		if err != nil {
+			r.box.t.Errorf("the vault ended with %v: %s", err, r.said)
+		}
+	case <-time.After(20 * time.Second):
+		r.box.t.Fatal("the vault does not end with its host")
+	}
+	return r.said.String()
+}
+
+func socketpair(t *testing.T) (net.Conn, *os.File) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := os.NewFile(uintptr(fds[0]), "near")
+	defer near.Close()
+	c, err := net.FileConn(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, os.NewFile(uintptr(fds[1]), "far")
+}
+
+// store answers the vault's requests from the box's memory.
+func (b *box) store(c net.Conn) {
+	defer c.Close()
+	for {
+		frame, err := wire.ReadFrame32(c, wire.MaxFrame32)
+		if err != nil {
+			return
+		}
+		q, err := wire.DecodeBlobRequest(frame)
+		if err != nil {
+			b.t.Errorf("the vault asked: %v", err)
+			return
+		}
+		reply, err := wire.EncodeBlobReply(b.answer(q))
+		if err != nil || wire.WriteFrame32(c, reply) != nil {
+			return
+		}
+	}
+}
+
+func (b *box) answer(q wire.BlobRequest) wire.BlobReply {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := wire.BlobReply{ID: q.ID}
+	switch q.Op {
+	case wire.BlobGet:
+		r.Value, r.Found = b.blobs[q.Key]
+	case wire.BlobList:
+		var first string
+		for k := range b.blobs {
+			if strings.HasPrefix(k, q.Prefix) && k > q.After && (first == "" || k < first) {
+				first = k
+			}
+		}
+		if first != "" { // one at a time
+			r.Keys, r.More = []string{first}, true
+		}
+	case wire.BlobApply:
+		for _, p := range q.Puts {
+			b.blobs[p.Key] = p.Value
+		}
+		for _, k := range q.Deletes {
+			delete(b.blobs, k)
+		}
+	}
+	return r
+}
+
+// carry gives what the vault sends to the devices that it is for.
+func (r *running) carry() {
+	for {
+		b, err := wire.ReadFrame32(r.sessions, wire.MaxEnvelope)
+		if err != nil {
+			return
+		}
+		e, err := wire.DecodeEnvelope(b)
+		if err != nil {
+			r.box.t.Errorf("the vault sent: %v", err)
+			return
+		}
+		r.mu.Lock()
+		device := r.devices[e.Session]
+		r.mu.Unlock()
+		if e.Kind == wire.Close || device == nil {
+			device.Close()
+			continue
+		}
+		_ = wire.WriteFrame16(device, e.Payload)
+	}
+}
+
+func (r *running) send(e wire.Envelope) error {
+	b, err := wire.EncodeEnvelope(e)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return wire.WriteFrame32(r.sessions, b)
+}
+
+// dial is a device's session with the vault.
+func (r *running) dial() (*link.Session, error) {
+	near, far := net.Pipe()
+	r.mu.Lock()
+	r.next++
+	id := r.next
+	r.devices[id] = far
+	r.mu.Unlock()
+	if err := r.send(wire.Envelope{Session: id, Kind: wire.Open}); err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			frame, err := wire.ReadFrame16(far)
+			if err != nil || r.send(wire.Envelope{Session: id, Kind: wire.Data, Payload: frame}) != nil {
+				return
+			}
+		}
+	}()
+	return link.Dial(context.Background(), near, r.box.device())
+}
+
+// device is a device of tenant acme that accepts this box's vault.
+func (b *box) device() link.ClientConfig {
+	key, err := link.GenerateKey()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	credential, err := wire.SignCredential(wire.Credential{Tenant: "acme", Device: key.Public(), NotAfter: time.Now().Add(time.Hour).Unix()}, operator)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	m, _ := hex.DecodeString(b.facts.Measurement)
+	k, _ := hex.DecodeString(b.facts.Key)
+	policy := attest.Policy{Tenant: "acme", Measurements: [][32]byte{[32]byte(m)}, Simulated: []ed25519.PublicKey{k}, Development: true}
+	return link.ClientConfig{Tenant: "acme", Static: key, Credential: credential, Verify: func(evidence []byte, nonce [32]byte) ([32]byte, error) {
+		c, err := attest.Verify(evidence, policy, nonce, time.Now())
+		return c.VaultKey, err
+	}}
+}
+
+func (r *running) mustDial() *link.Session {
+	r.box.t.Helper()
+	s, err := r.dial()
+	if err != nil {
+		r.box.t.Fatalf("%v; the vault said: %s", err, r.said)
+	}
+	return s
+}
+
+// wave shows a palm.
+func wave(t *testing.T, s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm uint64) wire.Answer {
+	t.Helper()
+	m, err := s.Call(context.Background(), wire.Begin{Purpose: p, Person: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := wire.View{Band: wire.NIR, Pix: texture(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
+	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.(wire.Answer)
+}
+
+// texture is waves of random directions: another seed is another palm.
+func texture(seed uint64) []byte {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	var kx, ky, phase [24]float64
+	for i := range kx {
+		a, k := rng.Float64()*2*math.Pi, 0.25+0.5*rng.Float64()
+		kx[i], ky[i], phase[i] = k*math.Cos(a), k*math.Sin(a), rng.Float64()*2*math.Pi
+	}
+	pix := make([]byte, wire.Side*wire.Side)
+	for i := range pix {
+		v := 128.0
+		for j := range kx {
+			v += 14 * math.Sin(kx[j]*float64(i%wire.Side)+ky[j]*float64(i/wire.Side)+phase[j])
+		}
+		pix[i] = byte(min(max(v, 0), 255))
+	}
+	return pix
+}
+
+func enrol(t *testing.T, s *link.Session, palm uint64) wire.Person {
+	t.Helper()
+	hand := wire.Left
+	for range 6 {
+		switch a := wave(t, s, wire.Enrol, wire.Person{}, hand, palm); a.Status {
+		case wire.More:
+			hand = a.Hand
+		case wire.Accepted:
+			return a.Person
+		default:
+			t.Fatalf("enrolment: %v", a.Status)
+		}
+	}
+	t.Fatal("enrolment without end")
+	return wire.Person{}
+}
+
+// pids of the launcher's children.
+func (r *running) vaultPID() int {
+	out, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.cmd.Process.Pid, r.cmd.Process.Pid))
+	if err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(out))); err == nil {
+			return pid
+		}
+	}
+	r.box.t.Skipf("the children of a process cannot be read here: %q, %v", out, err)
+	return 0
+}
