@@ -1,0 +1,179 @@
+// Package stack runs the other end of a device on this machine: palmhost,
+// which starts palmlaunch, which starts palmvault, each as a process of its
+// own. It is for demonstrations and tests: attestation is simulated.
+package stack
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"volar/cmd/internal/uplink"
+	"volar/wire"
+)
+
+// Tenant is the only tenant of a stack.
+const Tenant = "demo"
+
+const (
+	readyFor = 30 * time.Second // how long the processes may take to come up
+	stopFor  = 10 * time.Second // how long palmhost may take to end
+
+	credentialFor = 24 * time.Hour
+)
+
+// Options say where the programs are and where they may write.
+type Options struct {
+	Bin string    // folder of palmhost, palmlaunch and palmvault
+	Dir string    // an existing folder for the store, keys and configuration
+	Log io.Writer // what the processes say; nil is nowhere
+}
+
+// Stack is a running host with its vault.
+type Stack struct {
+	Address     string // host:port where devices connect
+	Metrics     string // host:port of the host's /metrics
+	Measurement string // hex SHA-256 of the vault program
+	Notice      string // what the attestation does not prove, in plain words
+
+	options  Options
+	platform string // hex Ed25519 key of the simulated platform
+	operator ed25519.PrivateKey
+	host     *exec.Cmd
+	ended    chan error
+}
+
+// Start makes an operator's key and a vault configuration in o.Dir, starts the
+// processes, and returns when devices can connect.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	s := &Stack{options: o}
+	public, operator, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	s.operator = operator
+	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n", Tenant, hex.EncodeToString(public))
+	if err := os.WriteFile(s.path("vault.toml"), []byte(config), 0o600); err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	if err := s.measure(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) path(name string) string    { return filepath.Join(s.options.Dir, name) }
+func (s *Stack) program(name string) string { return filepath.Join(s.options.Bin, name) }
+
+// measure asks the launcher which vault it would start.
+func (s *Stack) measure(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, s.program("palmlaunch"),
+		"-vault", s.program("palmvault"), "-state", s.path("launch"), "-print")
+	cmd.Stderr = s.options.Log
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("stack: palmlaunch -print: %w", err)
+	}
+	var said struct{ Measurement, Key, Notice string }
+	if err := json.Unmarshal(out, &said); err != nil {
+		return fmt.Errorf("stack: palmlaunch -print: %w", err)
+	}
+	s.Measurement, s.platform, s.Notice = said.Measurement, said.Key, said.Notice
+	return nil
+}
+
+// run starts palmhost and waits for the line that says where it listens.
+func (s *Stack) run(ctx context.Context) error {
+	launch := fmt.Sprintf("'%s' -vault '%s' -state '%s' -config '%s'",
+		s.program("palmlaunch"), s.program("palmvault"), s.path("launch"), s.path("vault.toml"))
+	s.host = exec.Command(s.program("palmhost"), "-db", s.path("blobs.sqlite"), "-launch", launch)
+	s.host.Stderr = s.options.Log
+	s.host.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to pass on
+	out, err := s.host.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("stack: %w", err)
+	}
+	if err := s.host.Start(); err != nil {
+		return fmt.Errorf("stack: palmhost: %w", err)
+	}
+	ready := make(chan error, 1)
+	go func() {
+		var said struct{ Listen, Metrics string }
+		line, err := bufio.NewReader(out).ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &said)
+		}
+		s.Address, s.Metrics = said.Listen, said.Metrics
+		ready <- err
+	}()
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-time.After(readyFor):
+		err = errors.New("not ready in time")
+	}
+	s.ended = make(chan error, 1)
+	go func() { s.ended <- s.host.Wait() }()
+	if err != nil {
+		return errors.Join(fmt.Errorf("stack: palmhost: %w", err), s.Close())
+	}
+	return nil
+}
+
+// Host is the process id of palmhost.
+func (s *Stack) Host() int { return s.host.Process.Pid }
+
+// Unit provisions a device: it signs the device's key and returns the
+// configuration that the device starts with.
+func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
+	credential, err := wire.SignCredential(wire.Credential{
+		Tenant: Tenant, Device: device, NotAfter: time.Now().Add(credentialFor).Unix(),
+	}, s.operator)
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	return &uplink.Config{
+		Unit:         name,
+		Tenant:       Tenant,
+		Host:         s.Address,
+		Credential:   hex.EncodeToString(credential),
+		Development:  true,
+		Measurements: []string{s.Measurement},
+		Simulated:    []string{s.platform},
+	}, nil
+}
+
+// Close ends the processes and waits for them.
+func (s *Stack) Close() error {
+	if err := s.host.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stack: palmhost: %w", err)
+	}
+	select {
+	case err := <-s.ended:
+		s.ended <- err // Close may be called again
+		if err != nil {
+			return fmt.Errorf("stack: palmhost: %w", err)
+		}
+		return nil
+	case <-time.After(stopFor):
+		return errors.Join(errors.New("stack: palmhost did not end in time"), s.host.Process.Kill())
+	}
+}

@@ -1,0 +1,79 @@
+package stack
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"volar/wire"
+	"volar/wire/link"
+)
+
+// TestStack starts the real processes and speaks to them as a device would.
+func TestStack(t *testing.T) {
+	bin := os.Getenv("VOLAR_BIN")
+	if bin == "" {
+		t.Skip("VOLAR_BIN does not name the folder of the built programs; make test sets it")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := Start(ctx, Options{Bin: bin, Dir: t.TempDir(), Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	key, err := link.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, err := s.Unit("test", key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	warned := ""
+	dial, err := unit.Dialer(key, func(s string) { warned = s })
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := dial(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	if warned == "" {
+		t.Error("simulated evidence was accepted without a word")
+	}
+	answer, err := session.Call(ctx, wire.Begin{Purpose: wire.Identify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, ok := answer.(wire.Challenge); !ok || c.Nonce == (wire.Nonce{}) {
+		t.Errorf("begin was answered by %T", answer)
+	}
+
+	unit.Development = false
+	unit.Simulated = nil
+	strict, err := unit.Dialer(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := strict(ctx); err == nil {
+		s.Close()
+		t.Error("a unit that is not for development accepted simulated evidence")
+	}
+
+	reply, err := http.Get("http://" + s.Metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		t.Errorf("metrics: %s", reply.Status)
+	}
+}
