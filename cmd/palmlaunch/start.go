@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -89,7 +90,8 @@ func vault(program *image, files []*os.File) *exec.Cmd {
 	return cmd
 }
 
-// inherited are descriptors 3 and 4, which the host opened before it started this program.
+// inherited are descriptors 3 and 4, which the host opened before it started
+// this program. Whatever else the host let it inherit goes no further.
 func inherited() ([]*os.File, error) {
 	var files []*os.File
 	for fd, name := range []string{3: "session link", 4: "blob link"} {
@@ -100,8 +102,10 @@ func inherited() ([]*os.File, error) {
 		if err := unix.Fstat(fd, &s); err != nil || s.Mode&unix.S_IFMT != unix.S_IFSOCK {
 			return nil, fmt.Errorf("descriptor %d is not the host's %s: palmhost starts this program", fd, name)
 		}
-		unix.CloseOnExec(fd)
 		files = append(files, os.NewFile(uintptr(fd), name))
+	}
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("keep descriptors from the vault: %w", err)
 	}
 	return files, nil
 }
