@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -65,6 +66,9 @@ type Board struct {
 	scene    Scene      // nil where nothing is presented
 	near     bool
 	changed  chan struct{} // closed when near changes
+	waiting  int           // calls of Wait that wait for a hand
+	idles    chan struct{} // closed when one begins to
+	watcher  func(hal.Cue)
 	now      time.Duration // since boot
 	seq      uint32
 	calls    int       // of Shoot
@@ -111,6 +115,8 @@ func start(opt Options, kept, unit, images disk) (*Board, error) {
 		interval: time.Second / time.Duration(min(opt.Board.RGB.FPS, opt.Board.NIR.FPS)),
 		now:      time.Second, // boot itself takes a while
 		changed:  make(chan struct{}),
+		idles:    make(chan struct{}),
+		watcher:  opt.Watch,
 	}
 	if b.opt.Empty == nil {
 		b.opt.Empty = newBlack(opt.Board)
@@ -173,6 +179,36 @@ func (b *Board) Pass(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.now += max(d, 0)
+}
+
+// idle returns once the device waits for a hand.
+func (b *Board) idle(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		waiting, idles := b.waiting, b.idles
+		b.mu.Unlock()
+		if waiting > 0 {
+			return ctx.Err()
+		}
+		select {
+		case <-idles:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// watch lets another one see the cues too.
+func (b *Board) watch(f func(hal.Cue)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first := b.watcher
+	b.watcher = func(c hal.Cue) {
+		if first != nil {
+			first(c)
+		}
+		f(c)
+	}
 }
 
 // Kicks tells how often the watchdog was kicked.

@@ -11,20 +11,43 @@ type presence struct{ b *Board }
 // Wait returns when the scene is there, or gone.
 func (p presence) Wait(ctx context.Context, near bool) error {
 	for {
-		p.b.mu.Lock()
-		is, changed := p.b.near, p.b.changed
-		p.b.mu.Unlock()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if is == near {
+		changed, done := p.b.expect(near)
+		if done {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
 		}
+		p.b.expected(near)
+	}
+}
+
+// expect tells that the device waits for a hand, or for its going; done that
+// it need not.
+func (b *Board) expect(near bool) (changed <-chan struct{}, done bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.near == near {
+		return nil, true
+	}
+	if near {
+		b.waiting++
+		close(b.idles)
+		b.idles = make(chan struct{})
+	}
+	return b.changed, false
+}
+
+// expected ends what expect began.
+func (b *Board) expected(near bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if near {
+		b.waiting--
 	}
 }
 
@@ -36,13 +59,13 @@ func (f face) Show(c hal.Cue) error {
 		return err
 	}
 	f.b.mu.Lock()
-	scene := f.b.scene
+	scene, watcher := f.b.scene, f.b.watcher
 	f.b.mu.Unlock()
 	if g, ok := scene.(Guided); ok {
 		g.Cue(c)
 	}
-	if f.b.opt.Watch != nil {
-		f.b.opt.Watch(c)
+	if watcher != nil {
+		watcher(c)
 	}
 	return nil
 }
