@@ -151,7 +151,6 @@ func (g *Gateway) release(c *conn, source netip.Prefix) {
 	g.mu.Unlock()
 	g.cfg.Metrics.connections.Dec()
 	g.cfg.Metrics.closed.WithLabelValues(c.reason).Inc()
-	g.cfg.Log.Debug("connection ended", "session", c.session, "reason", c.reason)
 }
 
 // drain waits for running waves, within the limit, and then ends every connection.
