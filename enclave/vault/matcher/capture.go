@@ -32,9 +32,10 @@ type Capture struct {
 
 // A signature is what a Capture holds of one band.
 type signature struct {
-	code  *code
-	valid validity
-	field *field // nil in a Capture that was parsed: a template has no pixels
+	code   *code
+	sparse sparse
+	valid  validity
+	field  *field // nil in a Capture that was parsed: a template has no pixels
 }
 
 // bandIndex orders the bands: white light before near infrared.
@@ -101,6 +102,7 @@ func newSignature(v *wire.View) (*signature, error) {
 	}
 	s.field = newField(v.Pix, v.Band.Channels())
 	s.code = encode(s.field, upright, &s.valid)
+	s.sparse = newSparse(s.code)
 	return s, nil
 }
 
@@ -119,6 +121,7 @@ func (c *Capture) Wipe() {
 			continue
 		}
 		*s.code = code{}
+		s.sparse = sparse{}
 		if s.field != nil {
 			*s.field = field{}
 		}

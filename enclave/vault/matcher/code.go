@@ -10,7 +10,7 @@ const (
 	cells  = 32                // the grid is cells by cells
 	pitch  = wire.Side / cells // pixels between cells
 	planes = 6                 // orientations
-	words  = planes / 2        // of a row: word w holds plane 2w in its low half and plane 2w+1 in its high half
+	words  = planes / 2        // of a row: word w holds plane w in its low half and plane w+words in its high half
 )
 
 // A row is one row of the grid: in each half word, bit x is column x. Two
@@ -68,32 +68,29 @@ func encode(f *field, b *bank, valid *validity) *code {
 
 // set stores a bit that can be relied upon.
 func (c *code) set(plane, cell int, bit bool) {
-	at := uint64(1) << (cell%cells + plane%2*32)
-	c.care[cell/cells][plane/2] |= at
+	at := uint64(1) << (cell%cells + plane/words*cells)
+	c.care[cell/cells][plane%words] |= at
 	if bit {
-		c.bits[cell/cells][plane/2] |= at
+		c.bits[cell/cells][plane%words] |= at
 	}
 }
 
-// shifted is the code moved by dx columns; what comes in from outside has no care.
-func (c *code) shifted(dx int) *code {
-	out := new(code)
-	for y := range cells {
-		for w := range words {
-			out.bits[y][w] = shiftHalves(c.bits[y][w], dx)
-			out.care[y][w] = shiftHalves(c.care[y][w], dx)
-		}
-	}
-	return out
+// half is one plane's part of a row.
+func (r *row) half(plane int) uint32 { return uint32(r[plane%words] >> (plane / words * cells)) }
+
+// move shifts both halves of a word by dx columns, each within itself.
+func move(v uint64, dx int) uint64 {
+	low, high := uint32(v), uint32(v>>cells)
+	return uint64(shift(high, dx))<<cells | uint64(shift(low, dx))
 }
 
-// shiftHalves moves both halves of a word by dx bits, each within itself.
-func shiftHalves(v uint64, dx int) uint64 {
-	low, high := uint32(v), uint32(v>>32)
-	if dx >= 0 {
-		return uint64(high<<dx)<<32 | uint64(low<<dx)
+// shift moves a row of one plane to the right by dx columns, that is towards
+// the higher bits.
+func shift(v uint32, dx int) uint32 {
+	if dx < 0 {
+		return v >> -dx
 	}
-	return uint64(high>>-dx)<<32 | uint64(low>>-dx)
+	return v << dx
 }
 
 func abs(v int32) int32 {

@@ -18,7 +18,7 @@ type field struct {
 }
 
 const (
-	fieldBorder  = 40
+	fieldBorder  = 48
 	fieldSide    = wire.Side + 2*fieldBorder
 	contrastUnit = 256 // the value of one local standard deviation
 	contrastClip = 4   // local standard deviations at which a value is cut

@@ -70,6 +70,7 @@ func ParseCapture(b []byte) (*Capture, error) {
 		s := &signature{code: new(code)}
 		b = takePlanes(b, &s.code.bits)
 		b = takePlanes(b, &s.code.care)
+		s.sparse = newSparse(s.code)
 		c.bands[i] = s
 		if !s.code.canonical() {
 			c.Wipe()
@@ -94,7 +95,7 @@ func (c *code) canonical() bool {
 func appendPlanes(out []byte, rows *[cells]row) []byte {
 	for k := range planes {
 		for y := range rows {
-			out = binary.LittleEndian.AppendUint32(out, uint32(rows[y][k/2]>>(k%2*32)))
+			out = binary.LittleEndian.AppendUint32(out, rows[y].half(k))
 		}
 	}
 	return out
@@ -103,7 +104,7 @@ func appendPlanes(out []byte, rows *[cells]row) []byte {
 func takePlanes(b []byte, rows *[cells]row) []byte {
 	for k := range planes {
 		for y := range rows {
-			rows[y][k/2] |= uint64(binary.LittleEndian.Uint32(b)) << (k % 2 * 32)
+			rows[y][k%words] |= uint64(binary.LittleEndian.Uint32(b)) << (k / words * cells)
 			b = b[4:]
 		}
 	}
