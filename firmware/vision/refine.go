@@ -25,7 +25,7 @@ func (s *silhouette) refine(n notch, d float64) Point {
 			ws, ends = append(ws, w), append(ends, e)
 		}
 	}
-	w, e, ok := vertex(ws, ends, 0.06*d)
+	w, e, ok := bottom(ws, ends, d)
 	if !ok {
 		return n.at
 	}
@@ -50,9 +50,11 @@ func (s *silhouette) skinEnd(p, open Point, d, level float64) (float64, bool) {
 	return 0, false
 }
 
-// vertex is the lowest point of a parabola fitted to the ends within reach of
-// the least end. It is false where the ends do not turn upwards on both sides.
-func vertex(ws, ends []float64, reach float64) (w, e float64, ok bool) {
+// bottom finds where the gap closes from where skin ends (ends, along the
+// gap) on lines side by side (ws): across, it is midway between the walls a
+// little above the lowest end; along, the mean end there. d is the distance
+// between the outer valleys.
+func bottom(ws, ends []float64, d float64) (w, e float64, ok bool) {
 	if len(ws) < 5 {
 		return 0, 0, false
 	}
@@ -62,35 +64,26 @@ func vertex(ws, ends []float64, reach float64) (w, e float64, ok bool) {
 			least = i
 		}
 	}
-	var m [5]float64 // sums of powers of x
-	var v [3]float64
+	heights := []float64{0.02 * d, 0.04 * d, 0.06 * d}
+	for _, h := range heights {
+		lo, hi := least, least
+		for lo > 0 && ends[lo-1]-ends[least] < h {
+			lo--
+		}
+		for hi < len(ends)-1 && ends[hi+1]-ends[least] < h {
+			hi++
+		}
+		w += (ws[lo] + ws[hi]) / 2 / float64(len(heights))
+	}
+	sum, n := 0.0, 0.0
 	for i := range ws {
-		x := ws[i] - ws[least]
-		if math.Abs(x) > reach {
-			continue
-		}
-		y := ends[i] - ends[least]
-		for k, p := 0, 1.0; k < 5; k, p = k+1, p*x {
-			m[k] += p
-			if k < 3 {
-				v[k] += p * y
-			}
+		if math.Abs(ws[i]-w) <= max(0.02*d, 1) && ends[i]-ends[least] < 0.06*d {
+			sum += ends[i]
+			n++
 		}
 	}
-	a := [9]float64{m[0], m[1], m[2], m[1], m[2], m[3], m[2], m[3], m[4]}
-	inv, solvable := invertScaled(a)
-	if !solvable {
+	if n == 0 {
 		return 0, 0, false
 	}
-	c0 := inv[0]*v[0] + inv[1]*v[1] + inv[2]*v[2]
-	c1 := inv[3]*v[0] + inv[4]*v[1] + inv[5]*v[2]
-	c2 := inv[6]*v[0] + inv[7]*v[1] + inv[8]*v[2]
-	if !(c2 > 1e-6) {
-		return 0, 0, false
-	}
-	x := -c1 / (2 * c2)
-	if math.Abs(x) > reach {
-		return 0, 0, false
-	}
-	return ws[least] + x, ends[least] + c0 + x*(c1+c2*x), true
+	return w, sum / n, true
 }
