@@ -20,7 +20,13 @@ import (
 
 // A sample is taken only with the nonce that this session was given last,
 // once, and for as long as it is good.
-func TestNonce(t *testing.T) {
+func TestNonce(t *testing.T) { synctest.Test(t, testNonce) }
+
+func testNonce(t *testing.T) {
+	h := newMachine().start(t)
+	other := newDevice(t, "acme", operatorA).dial(h)
+	defer other.Close()
+	one := other.enrol(1)
 	identify := wire.Begin{Purpose: wire.Identify}
 	left := palmOf(1, wire.Left)
 	for name, c := range map[string]struct {
@@ -73,29 +79,23 @@ func TestNonce(t *testing.T) {
 			return d.Call(context.Background(), sample(other.begin(identify), wire.Left, left, 50))
 		}, nil},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			h := newMachine().start(t)
-			d := newDevice(t, "acme", operatorA).dial(h)
-			other := newDevice(t, "acme", operatorA).dial(h)
-			defer d.Close()
-			defer other.Close()
-			one := d.enrol(1)
-			m, err := c.try(d, other)
-			switch c.want {
-			case nil:
-				if err == nil {
-					t.Errorf("%s: %v", name, m)
-				}
-				if _, err := d.Call(context.Background(), identify); err == nil {
-					t.Errorf("%s: the session goes on", name)
-				}
-			default:
-				if a, _ := m.(wire.Answer); err != nil || a.Status != c.want || a.Status == wire.Accepted && a.Person != one.Person {
-					t.Errorf("%s: %v, %v, want %v", name, m, err, c.want)
-				}
+		d := newDevice(t, "acme", operatorA).dial(h)
+		m, err := c.try(d, other)
+		switch c.want {
+		case nil:
+			if err == nil {
+				t.Errorf("%s: %v", name, m)
 			}
-			want(t, name+": the other session", other.wave(wire.Identify, wire.Person{}, wire.Left, left, 51), one)
-		})
+			if _, err := d.Call(context.Background(), identify); err == nil {
+				t.Errorf("%s: the session goes on", name)
+			}
+		default:
+			if a, _ := m.(wire.Answer); err != nil || a.Status != c.want || a.Status == wire.Accepted && a.Person != one.Person {
+				t.Errorf("%s: %v, %v, want %v", name, m, err, c.want)
+			}
+		}
+		d.Close()
+		want(t, name+": the other session", other.wave(wire.Identify, wire.Person{}, wire.Left, left, 51), one)
 	}
 }
 

@@ -43,6 +43,7 @@ type machine struct {
 	epoch uint64
 	fail  bool // the store fails
 	trap  any  // the store panics with this
+	slow  time.Duration
 	seen  bytes.Buffer
 }
 
@@ -61,6 +62,7 @@ func (m *machine) List(_ context.Context, prefix, after string) ([]string, bool,
 }
 
 func (m *machine) Apply(_ context.Context, puts []wire.Blob, deletes []string) error {
+	time.Sleep(m.slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.trap != nil {
@@ -261,7 +263,7 @@ func lines(palm, take uint64, b wire.Band) []byte {
 		angle, bend := anatomy.Float64()*math.Pi, (anatomy.Float64()-0.5)/60
 		x0, y0 := anatomy.Float64()*wire.Side, anatomy.Float64()*wire.Side
 		length := 30 + 50*anatomy.Float64()
-		for s := 0.0; s < length; s += 0.5 {
+		for s := 0.0; s < length; s++ {
 			a := angle + bend*s
 			x, y := x0+s*math.Cos(a)+dx, y0+s*math.Sin(a)+dy
 			for i := -3; i <= 3; i++ {
