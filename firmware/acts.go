@@ -211,7 +211,7 @@ func (r *runner) judge(context.Context) Event {
 	r.grade = report.Quality()
 
 	done = r.stage(StageLiveness)
-	verdict := liveness.Judge(r.checks, palm.evidence(r.burst))
+	verdict := liveness.Judge(r.checks, palm.evidence(r.burst, &r.dev.Calibration))
 	done()
 	if !verdict.Live() {
 		return r.retry(StageLiveness, verdict.Failed(), hal.CueAgain, NotLive, Poor)

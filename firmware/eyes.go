@@ -30,8 +30,9 @@ func (e eyes) rectify(b *capture.Burst) (*rectified, error) {
 	}
 	return &rectified{
 		hand:  v.Palm.Hand,
-		place: place(&v.Palm), distance: v.DistanceMM, tilt: v.TiltDeg, registration: v.Registration,
-		rgb: v.RGB.Pix, nir850: v.NIR850.Pix, nir940: v.NIR940.Pix,
+		place: place(&v.Palm), distance: v.DistanceMM, tilt: v.TiltDeg, pace: v.MotionMMPerS,
+		relief: v.BulgeMM,
+		rgb:    v.RGB.Pix, nir850: v.NIR850.Pix, nir940: v.NIR940.Pix,
 		rgbMask: v.RGB.Mask[:], nirMask: v.NIR850.Mask[:],
 	}, nil
 }

@@ -52,7 +52,7 @@ type bench struct {
 	palm   func(burst int) (*rectified, error) // what the optics make of a burst
 	live   func(burst int) bool
 	hand   func() wire.Hand // that guiding sees
-	blind  bool             // guiding sees a hand with closed fingers
+	blind  bool             // guiding sees a palm of which half is out of view
 	before int              // good waves before the one that a test is about
 	dials  int
 	calls  int
@@ -352,7 +352,7 @@ func (b benchEyes) locate(lit, dark *hal.Frame) (quality.Palm, wire.Hand, error)
 	b.hold(dark.Pix)
 	p := goodPalm()
 	if b.blind {
-		p.place.Spread = 0
+		p.place.Inside = 0.5
 	}
 	return p.place, b.hand(), nil
 }

@@ -25,8 +25,8 @@ type rectified struct {
 	place            quality.Palm
 	distance         float64 // mm
 	tilt             float64 // degrees
-	registration     float64 // normalised correlation of the bands
-	relief           float64 // mm
+	pace             float64 // mm a second across the view
+	relief           float64 // root mean square, mm
 	rgb              []byte
 	nir850, nir940   []byte
 	rgbMask, nirMask []byte
@@ -45,19 +45,25 @@ func (p *rectified) wipe() {
 func (p *rectified) wave(b *capture.Burst) *quality.Wave {
 	return &quality.Wave{
 		Lit: &b.NIR850.NIR, Dark: &b.Dark.NIR, Palm: p.place,
-		Distance: p.distance, Tilt: p.tilt,
-		RGB: p.rgb, NIR850: p.nir850, NIR940: p.nir940, RGBMask: p.rgbMask, NIRMask: p.nirMask,
-		Elapsed: b.NIR940.NIR.At - b.NIR850.NIR.At,
+		Distance: p.distance, Tilt: p.tilt, Pace: p.pace,
+		RGB: p.rgb, NIR: p.nir850, RGBMask: p.rgbMask, NIRMask: p.nirMask,
 	}
 }
 
 // evidence is what package liveness judges.
-func (p *rectified) evidence(b *capture.Burst) *liveness.Evidence {
-	return &liveness.Evidence{
+func (p *rectified) evidence(b *capture.Burst, cal *hal.Calibration) *liveness.Evidence {
+	e := &liveness.Evidence{
 		RGB: p.rgb, NIR850: p.nir850, NIR940: p.nir940, RGBMask: p.rgbMask, NIRMask: p.nirMask,
-		White: b.White.RGB.Exposure, At850: b.NIR850.NIR.Exposure, At940: b.NIR940.NIR.Exposure,
-		Distance: p.distance, Registration: p.registration, Relief: p.relief,
+		Relief: p.relief,
 	}
+	toRGB := beside(cal, &p.place.ToImage, p.distance)
+	for l, s := range map[liveness.Lamp]*hal.Shot{
+		liveness.Dark: &b.Dark, liveness.White: &b.White, liveness.At850: &b.NIR850, liveness.At940: &b.NIR940,
+	} {
+		e.RGBLevels[l] = liveness.Level{Mean: liveness.Mean(&s.RGB, &toRGB), Exposure: s.RGB.Exposure}
+		e.NIRLevels[l] = liveness.Level{Mean: liveness.Mean(&s.NIR, &p.place.ToImage), Exposure: s.NIR.Exposure}
+	}
+	return e
 }
 
 // sealed is what package seal makes a sample of.
@@ -66,4 +72,29 @@ func (p *rectified) sealed(grade uint8) *seal.Palm {
 		Hand: p.hand, Distance: p.distance, Tilt: p.tilt, Quality: grade,
 		RGB: p.rgb, NIR: p.nir850, RGBMask: p.rgbMask, NIRMask: p.nirMask,
 	}
+}
+
+// beside is where the RGB camera sees what the near-infrared one sees through
+// toImage, for a surface at a distance that faces the cameras: good enough
+// for a mean over the palm. K' (R + T n'/z) K^-1, n being the optical axis.
+func beside(cal *hal.Calibration, toImage *[9]float64, distance float64) [9]float64 {
+	m := cal.R
+	for i := range 3 {
+		m[3*i+2] += cal.T[i] / distance
+	}
+	k := func(c hal.Intrinsics) [9]float64 { return [9]float64{c.Fx, 0, c.Cx, 0, c.Fy, c.Cy, 0, 0, 1} }
+	n := cal.NIR
+	inverse := [9]float64{1 / n.Fx, 0, -n.Cx / n.Fx, 0, 1 / n.Fy, -n.Cy / n.Fy, 0, 0, 1}
+	return product(k(cal.RGB), product(m, product(inverse, *toImage)))
+}
+
+func product(a, b [9]float64) (c [9]float64) {
+	for i := range 3 {
+		for j := range 3 {
+			for k := range 3 {
+				c[3*i+j] += a[3*i+k] * b[3*k+j]
+			}
+		}
+	}
+	return c
 }

@@ -207,7 +207,7 @@ func TestGuideTimeout(t *testing.T) {
 		b.blind = true
 		b.start(Config{GuideFor: 3 * time.Second})
 		d := b.wave()
-		if d.Outcome != TimedOut || d.Took < 3*time.Second || d.Took > 4*time.Second || !b.showed(hal.CueSpread) {
+		if d.Outcome != TimedOut || d.Took < 3*time.Second || d.Took > 4*time.Second || !b.showed(hal.CueCentre) {
 			t.Errorf("%+v, cues %v", d, b.cues)
 		}
 		b.stop()

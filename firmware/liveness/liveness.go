@@ -13,6 +13,27 @@ import (
 	"volar/wire"
 )
 
+// Lamp is the light of one shot of a burst.
+type Lamp uint8
+
+// The four of a burst.
+const (
+	Dark Lamp = iota
+	White
+	At850
+	At940
+	lamps
+)
+
+// Level is how bright a camera saw the palm under one lamp.
+type Level struct {
+	Mean     float64 // inside the palm's square, share of full scale, as Mean gives it
+	Exposure time.Duration
+}
+
+// perMS is the level a millisecond of exposure.
+func (l Level) perMS() float64 { return l.Mean / l.Exposure.Seconds() / 1000 }
+
 // Evidence is what a burst and its rectified palm tell. Crops are wire.Side
 // by wire.Side pixels in the palm frame, with the ambient light taken off.
 type Evidence struct {
@@ -20,14 +41,14 @@ type Evidence struct {
 	NIR850, NIR940 []byte
 	RGBMask        []byte // wire.MaskBytes
 	NIRMask        []byte
-	White, At850   time.Duration // exposures
-	At940          time.Duration
-	AmbientRGB     float64 // mean level in the dark inside the palm's square, share of full scale
-	AmbientNIR     float64
-	WhiteNIR       float64 // mean level that white light adds in the near-infrared camera there
-	Distance       float64 // mm
-	Registration   float64 // normalised correlation of the bands' creases, -1 to 1
-	Relief         float64 // mm by which the palm departs from a plane; NaN where it is unknown
+	RGBLevels      [lamps]Level // by Lamp, of the RGB camera
+	NIRLevels      [lamps]Level // of the near-infrared camera
+	Relief         float64      // root mean square by which the palm departs from a plane, mm; NaN where unknown
+
+	// What Judge makes of the crops for the checks: the detail of four
+	// channels and the pixels in which it counts.
+	green, red, at850, at940 detail
+	in                       []int
 }
 
 // Check measures one thing. Min and Max are the limits of a living palm, both
@@ -87,6 +108,12 @@ var errNotNumber = errors.New("result is not a number")
 func Judge(checks []Check, e *Evidence) Verdict {
 	v := Verdict{Results: make([]Result, 0, len(checks))}
 	whole := e.check()
+	if whole == nil {
+		look := *e
+		e = &look
+		whole = e.prepare()
+		defer e.wipe()
+	}
 	for _, c := range checks {
 		r := Result{Name: c.Name, Min: c.Min, Max: c.Max, Err: whole}
 		if whole == nil {
@@ -108,8 +135,31 @@ func (e *Evidence) check() error {
 		len(e.RGBMask) != wire.MaskBytes || len(e.NIRMask) != wire.MaskBytes {
 		return errors.New("liveness: crops and masks are not of the size that the wire has")
 	}
-	if e.White <= 0 || e.At850 <= 0 || e.At940 <= 0 {
-		return fmt.Errorf("liveness: exposures are %v, %v and %v", e.White, e.At850, e.At940)
+	for _, levels := range [][lamps]Level{e.RGBLevels, e.NIRLevels} {
+		for i, l := range levels {
+			if !(l.Mean >= 0 && l.Mean <= 1) || l.Exposure <= 0 {
+				return fmt.Errorf("liveness: level %d is %g in %v", i, l.Mean, l.Exposure)
+			}
+		}
 	}
 	return nil
+}
+
+// fewest is the least number of pixels that detail is judged by: a quarter of a crop.
+const fewest = side * side / 4
+
+// prepare makes the details.
+func (e *Evidence) prepare() error {
+	if e.in = inner(e.RGBMask, e.NIRMask); len(e.in) < fewest {
+		return fmt.Errorf("liveness: %d pixels show skin in both bands, needs %d", len(e.in), fewest)
+	}
+	e.red, e.green = detailOf(e.RGB, 3, 0), detailOf(e.RGB, 3, 1)
+	e.at850, e.at940 = detailOf(e.NIR850, 1, 0), detailOf(e.NIR940, 1, 0)
+	return nil
+}
+
+func (e *Evidence) wipe() {
+	for _, d := range []detail{e.red, e.green, e.at850, e.at940} {
+		clear(d)
+	}
 }

@@ -1,107 +1,57 @@
 package quality
 
-import "math"
-
-// blurs is a palm at three scales: smoothed with a sigma of about 1, 2 and 4
-// pixels of the crop.
-type blurs [3][]float32
-
-// blur takes over p.
-func blur(p []float32) blurs {
-	var b blurs
-	scratch := make([]float32, len(p))
-	done := 0
-	for i, times := range []int{1, 4, 16} { // each time adds 1 to the square of sigma
-		for ; done < times; done++ {
+// focus is the energy of the fine detail of a channel (between sigma 1 and 2
+// pixels of the crop) as a share of all detail (between sigma 1 and 4), 0 to
+// 1: a ratio, so neither light nor contrast of the skin counts, and in the
+// crop's own scale, so neither does distance. Below sigma 1 there is more
+// noise than palm.
+func focus(pix []byte, channels, channel int, mask []byte) float64 {
+	fine := make([]float32, side*side)
+	for i := range fine {
+		fine[i] = float32(pix[i*channels+channel])
+	}
+	scratch := make([]float32, len(fine))
+	blur := func(p []float32, times int) []float32 { // each time adds 1 to the square of sigma
+		p = append([]float32(nil), p...)
+		for range times {
 			smooth(p, scratch)
 		}
-		b[i] = append([]float32(nil), p...)
+		return p
 	}
-	clear(scratch)
-	clear(p)
-	return b
-}
-
-func (b *blurs) wipe() {
-	for _, p := range b {
-		clear(p)
-	}
-}
-
-// focus is the energy of the fine detail (between sigma 1 and 2) as a share
-// of all detail (between sigma 1 and 4), 0 to 1: a ratio, so neither light
-// nor contrast of the skin counts, and in the crop's own scale, so neither
-// does distance. Below sigma 1 there is more noise than palm.
-func focus(b *blurs, mask []byte) float64 {
-	var fine, all float64
+	smooth(fine, scratch)
+	middle := blur(fine, 3)
+	coarse := blur(middle, 12)
+	var some, all float64
 	for y := range side {
 		for x := range side {
-			if !masked(mask, x, y) {
-				continue
-			}
-			i := y*side + x
-			f, a := float64(b[0][i]-b[1][i]), float64(b[0][i]-b[2][i])
-			fine += f * f
-			all += a * a
-		}
-	}
-	return fine / all
-}
-
-// reach is the largest shift that is looked for, in pixels of the crop.
-const reach = 10
-
-// shift is by how much the detail of q lies beside that of p, in pixels of
-// the crop: the best normalised correlation over whole shifts, refined with a
-// parabola. It is infinite where the best is on the edge of the search, and
-// not a number where there is nothing to compare.
-func shift(p, q *blurs, mask []byte) float64 {
-	var score [2*reach + 1][2*reach + 1]float64
-	best, bx, by := math.Inf(-1), 0, 0
-	for dy := -reach; dy <= reach; dy++ {
-		for dx := -reach; dx <= reach; dx++ {
-			c := correlate(p, q, mask, dx, dy)
-			score[dy+reach][dx+reach] = c
-			if c > best {
-				best, bx, by = c, dx, dy
+			if i := y*side + x; masked(mask, x, y) {
+				f, a := float64(fine[i]-middle[i]), float64(fine[i]-coarse[i])
+				some += f * f
+				all += a * a
 			}
 		}
 	}
-	switch {
-	case math.IsInf(best, -1):
-		return math.NaN()
-	case max(bx, -bx) == reach || max(by, -by) == reach:
-		return math.Inf(1)
+	for _, p := range [][]float32{fine, middle, coarse, scratch} {
+		clear(p)
 	}
-	y, x := by+reach, bx+reach
-	return math.Hypot(
-		float64(bx)+peak(score[y][x-1], score[y][x], score[y][x+1]),
-		float64(by)+peak(score[y-1][x], score[y][x], score[y+1][x]))
+	return some / all
 }
 
-// correlate is the normalised correlation of p at (x, y) with q at
-// (x+dx, y+dy), over every other pixel.
-func correlate(p, q *blurs, mask []byte, dx, dy int) float64 {
-	var pq, pp, qq float32
-	for y := max(0, -dy); y < min(side, side-dy); y += 2 {
-		for x := max(0, -dx); x < min(side, side-dx); x += 2 {
-			if !masked(mask, x, y) {
-				continue
-			}
-			i, j := y*side+x, (y+dy)*side+x+dx
-			a, b := p[0][i]-p[2][i], q[0][j]-q[2][j]
-			pq += a * b
-			pp += a * a
-			qq += b * b
+// smooth convolves p with the binomial 1 4 6 4 1, both ways, in place,
+// clamping at the edges. scratch is as long as p.
+func smooth(p, scratch []float32) {
+	at := func(i int) int { return min(max(i, 0), side-1) }
+	for y := range side {
+		r := p[y*side:][:side]
+		for x := range side {
+			scratch[y*side+x] = (r[at(x-2)] + r[at(x+2)] + 4*(r[at(x-1)]+r[at(x+1)]) + 6*r[x]) / 16
 		}
 	}
-	return float64(pq) / math.Sqrt(float64(pp)*float64(qq))
-}
-
-// peak is where a parabola through three scores has its top, -0.5 to 0.5.
-func peak(l, m, r float64) float64 {
-	if d := l - 2*m + r; d < 0 {
-		return max(-0.5, min(0.5, 0.5*(l-r)/d))
+	for y := range side {
+		a, b, d, e := scratch[at(y-2)*side:], scratch[at(y-1)*side:], scratch[at(y+1)*side:], scratch[at(y+2)*side:]
+		c := scratch[y*side:]
+		for x := range side {
+			p[y*side+x] = (a[x] + e[x] + 4*(b[x]+d[x]) + 6*c[x]) / 16
+		}
 	}
-	return 0
 }

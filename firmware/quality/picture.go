@@ -60,12 +60,10 @@ func fullScale(f hal.Format) float64 {
 	return 255
 }
 
-// colour is the mean level of the brightest channel of a colour crop and the
-// share of its pixels of which any channel is at full scale, both 0 to 1.
-// The brightest, because skin of any tone reflects red.
+// colour is the mean level of a colour crop and the share of its pixels of
+// which any channel is at full scale, both 0 to 1.
 func colour(rgb, mask []byte) (level, saturated float64) {
-	var n, sat float64
-	var sum [3]float64
+	var n, sum, sat float64
 	for y := range side {
 		for x := range side {
 			if !masked(mask, x, y) {
@@ -73,41 +71,11 @@ func colour(rgb, mask []byte) (level, saturated float64) {
 			}
 			p := rgb[3*(y*side+x):][:3]
 			n++
-			for c, v := range p {
-				sum[c] += float64(v)
-			}
+			sum += float64(p[0]) + float64(p[1]) + float64(p[2])
 			if max(p[0], p[1], p[2]) >= 250 {
 				sat++
 			}
 		}
 	}
-	return max(sum[0], sum[1], sum[2]) / n / 255, sat / n
-}
-
-// channel copies one channel of a crop into numbers.
-func channel(pix []byte, channels, c int) []float32 {
-	out := make([]float32, side*side)
-	for i := range out {
-		out[i] = float32(pix[i*channels+c])
-	}
-	return out
-}
-
-// smooth convolves p with the binomial 1 4 6 4 1, both ways, in place,
-// clamping at the edges. scratch is as long as p.
-func smooth(p, scratch []float32) {
-	at := func(i int) int { return min(max(i, 0), side-1) }
-	for y := range side {
-		r := p[y*side:][:side]
-		for x := range side {
-			scratch[y*side+x] = (r[at(x-2)] + r[at(x+2)] + 4*(r[at(x-1)]+r[at(x+1)]) + 6*r[x]) / 16
-		}
-	}
-	for y := range side {
-		a, b, d, e := scratch[at(y-2)*side:], scratch[at(y-1)*side:], scratch[at(y+1)*side:], scratch[at(y+2)*side:]
-		c := scratch[y*side:]
-		for x := range side {
-			p[y*side+x] = (a[x] + e[x] + 4*(b[x]+d[x]) + 6*c[x]) / 16
-		}
-	}
+	return sum / (3 * 255 * n), sat / n
 }

@@ -45,8 +45,8 @@ type Sight struct {
 func Guide(s *Sight, cal *hal.Calibration) Report {
 	var r Report
 	p := &s.Palm
-	r.add(Distance, cal.NIR.Fx*palmSide/p.Side)
-	r.place(p, cal)
+	r.Values = append(r.Values, Value{Kind: Distance, Value: cal.NIR.Fx * palmSide / p.Side, Limits: guessed})
+	r.place(p, cal, cal.NIR.Fx*palmSide/p.Side)
 	level, saturated := light(s.Lit, s.Dark, &p.ToImage)
 	r.add(Exposure, level)
 	r.add(Saturation, saturated)
@@ -54,10 +54,18 @@ func Guide(s *Sight, cal *hal.Calibration) Report {
 	return r
 }
 
-// place adds the measures of where the palm is in the picture.
-func (r *Report) place(p *Palm, cal *hal.Calibration) {
-	w, h := float64(cal.NIR.Width), float64(cal.NIR.Height)
-	r.add(Centre, math.Hypot(p.Centre.X-(w-1)/2, p.Centre.Y-(h-1)/2)/min(w, h))
+// place adds the measures of where the palm is in the picture. It is centred
+// where both cameras see it alike: before the middle between them.
+func (r *Report) place(p *Palm, cal *hal.Calibration, distance float64) {
+	var between [3]float64 // half of where the RGB camera is: -R' T
+	for i := range 3 {
+		for j := range 3 {
+			between[i] -= cal.R[3*j+i] * cal.T[j] / 2
+		}
+	}
+	x := cal.NIR.Cx + cal.NIR.Fx*between[0]/distance
+	y := cal.NIR.Cy + cal.NIR.Fy*between[1]/distance
+	r.add(Centre, math.Hypot(p.Centre.X-x, p.Centre.Y-y)/float64(min(cal.NIR.Width, cal.NIR.Height)))
 	r.add(Inside, p.Inside)
 	r.add(Spread, p.Spread)
 }
@@ -77,16 +85,14 @@ func (s *Sight) speed() float64 {
 // Wave is a burst that has been rectified. The crops are wire.Side by
 // wire.Side pixels with the ambient light taken off.
 type Wave struct {
-	Lit, Dark *hal.Frame // near-infrared, under 850 nm and in the dark
-	Palm      Palm
-	Distance  float64 // mm
-	Tilt      float64 // degrees
-	RGB       []byte  // 3 channels
-	NIR850    []byte
-	NIR940    []byte
-	RGBMask   []byte // wire.MaskBytes
-	NIRMask   []byte
-	Elapsed   time.Duration // from the 850 nm to the 940 nm exposure
+	Lit, Dark        *hal.Frame // near-infrared, under 850 nm and in the dark
+	Palm             Palm
+	Distance         float64 // mm
+	Tilt             float64 // degrees
+	Pace             float64 // mm a second across the view
+	RGB              []byte  // 3 channels
+	NIR              []byte  // under 850 nm
+	RGBMask, NIRMask []byte  // wire.MaskBytes
 }
 
 var errCrop = errors.New("crops and masks are not of the size that the wire has")
@@ -94,29 +100,22 @@ var errCrop = errors.New("crops and masks are not of the size that the wire has"
 // Measure measures all there is to measure of a burst. The error tells that
 // the wave is not complete, and then the report is the zero one.
 func Measure(w *Wave, cal *hal.Calibration) (Report, error) {
-	if len(w.RGB) != 3*side*side || len(w.NIR850) != side*side || len(w.NIR940) != side*side ||
+	if len(w.RGB) != 3*side*side || len(w.NIR) != side*side ||
 		len(w.RGBMask) != wire.MaskBytes || len(w.NIRMask) != wire.MaskBytes {
 		return Report{}, fmt.Errorf("quality: measure a wave: %w", errCrop)
 	}
 	var r Report
 	r.add(Distance, w.Distance)
 	r.add(Tilt, w.Tilt)
-	r.place(&w.Palm, cal)
+	r.place(&w.Palm, cal, w.Distance)
+	r.add(Motion, w.Pace)
 
 	level, saturated := light(w.Lit, w.Dark, &w.Palm.ToImage)
-	red, burnt := colour(w.RGB, w.RGBMask)
+	colours, burnt := colour(w.RGB, w.RGBMask)
 	r.add(Exposure, level)
-	r.add(Exposure, red)
+	r.add(Exposure, colours)
 	r.add(Saturation, max(saturated, burnt))
-
-	first, second := blur(channel(w.NIR850, 1, 0)), blur(channel(w.NIR940, 1, 0))
-	green := blur(channel(w.RGB, 3, 1))
-	defer first.wipe()
-	defer second.wipe()
-	defer green.wipe()
-	mm := palmSide / float64(side)
-	r.add(Motion, shift(&first, &second, w.NIRMask)*mm/w.Elapsed.Seconds())
-	r.add(Focus, focus(&first, w.NIRMask))
-	r.add(Focus, focus(&green, w.RGBMask))
+	r.add(Focus, focus(w.NIR, 1, 0, w.NIRMask))
+	r.add(Focus, focus(w.RGB, 3, 1, w.RGBMask)) // green shows the creases best
 	return r, nil
 }

@@ -44,19 +44,23 @@ type Limits struct {
 	Low, High               hal.Cue // what cures a value that is too small, too large
 }
 
-// limits are those of a burst and, but for what a single near-infrared look
-// cannot tell, of guiding. README.md in this folder says where each is from.
+// limits are those of a burst and, but for the distance, of guiding.
+// README.md in this folder says where each is from.
 var limits = [kindCount]Limits{
 	Distance:   {40, 55, 100, 120, hal.CueFarther, hal.CueCloser},
-	Centre:     {0, 0, 0.15, 0.3, hal.CueCentre, hal.CueCentre},
+	Centre:     {0, 0, 0.12, 0.25, hal.CueCentre, hal.CueCentre},
 	Inside:     {0.8, 0.95, 1, 1, hal.CueCentre, hal.CueCentre},
-	Spread:     {0.04, 0.08, 1, 1, hal.CueSpread, hal.CueSpread},
-	Tilt:       {0, 0, 8, 15, hal.CueFlatter, hal.CueFlatter},
-	Exposure:   {0.08, 0.2, 0.7, 0.9, hal.CueCloser, hal.CueFarther},
+	Spread:     {0, 0, 1, 1, hal.CueSpread, hal.CueSpread},
+	Tilt:       {0, 0, 10, 18, hal.CueFlatter, hal.CueFlatter},
+	Exposure:   {0.08, 0.2, 0.75, 0.9, hal.CueCloser, hal.CueFarther},
 	Saturation: {0, 0, 0.001, 0.005, hal.CueFarther, hal.CueFarther},
-	Motion:     {0, 0, 20, 60, hal.CueStill, hal.CueStill},
-	Focus:      {0.05, 0.1, 1, 1, hal.CueStill, hal.CueStill},
+	Motion:     {0, 0, 30, 80, hal.CueStill, hal.CueStill},
+	Focus:      {0.08, 0.14, 1, 1, hal.CueStill, hal.CueStill},
 }
+
+// guessed is the distance's range where it is told from the size of the palm:
+// wider by what hands differ from each other.
+var guessed = Limits{38, 48, 115, 135, hal.CueFarther, hal.CueCloser}
 
 // position tells the measures of where the palm is from those of the picture.
 // A palm in the wrong place makes a poor picture, so place is cured first.
