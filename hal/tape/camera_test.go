@@ -6,6 +6,8 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"volar/hal"
 	"volar/hal/haltest"
@@ -120,53 +122,96 @@ func waves(t *testing.T) []byte {
 		{Decision: &Decision{Wave: 1}}, near, {Shot: shot(3, 0)}, gone})
 }
 
+// shootIs asks for a shot that must be there.
+func shootIs(t *testing.T, p *Player, l hal.Light, seq uint32) {
+	t.Helper()
+	s, err := p.Shoot(t.Context(), l)
+	if err != nil || s.RGB.Seq != seq {
+		t.Fatalf("Shoot(%v) = shot %d, %v; want %d", l, s.RGB.Seq, err, seq)
+	}
+}
+
+func near(t *testing.T, p *Player, want error) {
+	t.Helper()
+	if err := p.Wait(t.Context(), true); !errors.Is(err, want) {
+		t.Fatalf("Wait for a hand = %v, want %v", err, want)
+	}
+}
+
 func TestPlayerKeepsWavesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, waves(t))
+		passed := 0
+		p.Passed = func(Item) { passed++ }
+		near(t, p, nil)
+		shootIs(t, p, 0, 1)
+		shootIs(t, p, hal.White, 2)
+		near(t, p, nil) // the hand has not left before this
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error)
+		go func() { left <- p.Wait(t.Context(), false) }()
+		asked := make(chan error)
+		go func() {
+			_, err := p.Shoot(ctx, 0) // the next dark shot is of another wave
+			asked <- err
+		}()
+		if err := <-left; err != nil {
+			t.Errorf("Wait for the hand to go: %v", err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-asked:
+			t.Errorf("Shoot after the hand has gone: %v, want it to wait", err)
+		default:
+		}
+		cancel()
+		if err := <-asked; !errors.Is(err, context.Canceled) {
+			t.Errorf("Shoot = %v", err)
+		}
+		near(t, p, nil)
+		shootIs(t, p, 0, 4)
+		p.Leave()
+		if err := p.Wait(t.Context(), false); err != nil {
+			t.Errorf("Wait after Leave: %v", err)
+		}
+		near(t, p, hal.ErrEnd)
+		if p.Skipped() != 1 || passed != 9 {
+			t.Errorf("skipped %d shots, passed %d items; want 1 and 9", p.Skipped(), passed)
+		}
+	})
+}
+
+// Whoever asks for shots alone is not stopped by marks.
+func TestPlayerWithoutPresence(t *testing.T) {
 	p := play(t, waves(t))
-	passed := 0
-	p.Passed = func(Item) { passed++ }
-	step := func(err error, want error) {
-		t.Helper()
-		if !errors.Is(err, want) {
-			t.Fatalf("got %v, want %v", err, want)
-		}
-	}
-	shootIs := func(l hal.Light, seq uint32) {
-		t.Helper()
-		s, err := p.Shoot(t.Context(), l)
-		if err != nil || s.RGB.Seq != seq {
-			t.Fatalf("Shoot(%v) = shot %d, %v; want %d", l, s.RGB.Seq, err, seq)
-		}
-	}
-	step(p.Wait(t.Context(), true), nil)
-	shootIs(0, 1)
-	shootIs(hal.White, 2)
-	_, err := p.Shoot(t.Context(), 0) // the next dark shot is of another wave
-	step(err, hal.ErrEnd)
-	step(p.Wait(t.Context(), true), nil) // the hand has not left before this
-	step(p.Wait(t.Context(), false), nil)
-	step(p.Wait(t.Context(), true), nil)
-	shootIs(0, 4)
-	step(p.Wait(t.Context(), false), nil)
-	step(p.Wait(t.Context(), true), hal.ErrEnd)
-	if p.Skipped != 1 || passed != 9 {
-		t.Errorf("skipped %d shots, passed %d items; want 1 and 9", p.Skipped, passed)
+	shootIs(t, p, 0, 1)
+	shootIs(t, p, 0, 4)
+	if _, err := p.Shoot(t.Context(), 0); !errors.Is(err, hal.ErrEnd) {
+		t.Errorf("Shoot at the end: %v", err)
 	}
 }
 
 func TestPlayerWithoutMarks(t *testing.T) {
 	p := play(t, bursts(t, 1))
-	if err := p.Wait(t.Context(), true); err != nil {
-		t.Fatal(err)
+	near(t, p, nil)
+	shootIs(t, p, hal.White, 2)
+	p.Leave()
+	near(t, p, hal.ErrEnd)
+	if p.Skipped() != 4 {
+		t.Errorf("skipped %d shots, want 4", p.Skipped())
 	}
-	if _, err := p.Shoot(t.Context(), hal.White); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Wait(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Wait(t.Context(), true); !errors.Is(err, hal.ErrEnd) {
-		t.Errorf("Wait after the end: %v", err)
-	}
+}
+
+func TestPlayerWaitsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, waves(t))
+		near(t, p, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := p.Wait(ctx, false); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait for a hand that stays: %v", err)
+		}
+	})
 }
 
 func TestPlayerOfACutTape(t *testing.T) {
@@ -179,4 +224,10 @@ func TestPlayerOfACutTape(t *testing.T) {
 	if !errors.Is(err, ErrTruncated) {
 		t.Errorf("Shoot: %v, want ErrTruncated", err)
 	}
+	// A device sees the hand go, and then the end of the recording.
+	p = play(t, b[:len(b)/2])
+	near(t, p, nil)
+	p.Leave()
+	near(t, p, hal.ErrEnd)
+	near(t, p, ErrTruncated)
 }

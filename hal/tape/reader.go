@@ -37,7 +37,7 @@ func Open(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tape: open: %w", err)
 	}
-	t := &Reader{raw: bufio.NewReaderSize(r, 256<<10), unpack: u, topics: map[uint16]string{}}
+	t := &Reader{raw: bufio.NewReaderSize(r, 64<<10), unpack: u, topics: map[uint16]string{}}
 	t.outer.r = t.raw
 	if err := t.open(); err != nil {
 		if cut(err) {
