@@ -21,24 +21,25 @@ func (s *session) decide(ctx context.Context, b wire.Begin, m wire.Sample) wire.
 	if err != nil {
 		return wire.Answer{Status: wire.Again} // too little skin to compare
 	}
-	c := &taken{capture, matcher.NewProbe(capture)}
 	if b.Purpose == wire.Enrol {
-		return s.enrol(ctx, t, c)
+		return s.enrol(ctx, t, capture)
 	}
-	defer c.wipe()
+	defer capture.Wipe()
+	probe := matcher.NewProbe(capture)
+	defer probe.Wipe()
 	switch b.Purpose {
 	case wire.Identify:
-		if r := t.identify(c.probe, s.vault.policy); r.Found {
+		if r := t.identify(probe, s.vault.policy); r.Found {
 			return accepted(r.Person)
 		}
 	case wire.Verify:
-		if s.verify(t, b.Person, c.probe) {
+		if s.verify(t, b.Person, probe) {
 			return accepted(b.Person)
 		}
 	case wire.Update:
-		return s.update(ctx, t, b.Person, c)
+		return s.update(ctx, t, b.Person, capture, probe)
 	case wire.Delete:
-		return s.delete(ctx, t, b.Person, c)
+		return s.delete(ctx, t, b.Person, probe)
 	}
 	return wire.Answer{}
 }
@@ -66,15 +67,15 @@ const maxCaptures = gallery.MaxCaptures
 
 // update keeps this capture too. Where a hand has no room the oldest earlier
 // update goes.
-func (s *session) update(ctx context.Context, t *tenant, id wire.Person, c *taken) wire.Answer {
+func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture *matcher.Capture, probe *matcher.Probe) wire.Answer {
 	t.change.Lock()
 	defer t.change.Unlock()
-	if !s.verify(t, id, c.probe) {
+	if !s.verify(t, id, probe) {
 		return wire.Answer{}
 	}
 	p := t.person(id)
-	list := &p.palms[side(c.capture.Hand())]
-	if *list = append(*list, c.capture); len(*list) > maxCaptures {
+	list := &p.palms[side(capture.Hand())]
+	if *list = append(*list, capture); len(*list) > maxCaptures {
 		*list = slices.Delete(*list, keptFromEnrolment, keptFromEnrolment+1)
 	}
 	if err := s.store(ctx, t, p); err != nil {
@@ -84,10 +85,10 @@ func (s *session) update(ctx context.Context, t *tenant, id wire.Person, c *take
 }
 
 // delete forgets the person whose palm this is.
-func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, c *taken) wire.Answer {
+func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, probe *matcher.Probe) wire.Answer {
 	t.change.Lock()
 	defer t.change.Unlock()
-	if !s.verify(t, id, c.probe) {
+	if !s.verify(t, id, probe) {
 		return wire.Answer{}
 	}
 	err := s.vault.gallery.Delete(ctx, t.Name, id)

@@ -20,6 +20,7 @@ const (
 	enrolmentWaves = 30 // at most, good and bad together
 	enrolmentLimit = 5 * time.Minute
 	missesToRetake = 3
+	maxEnrolments  = 128 // at a time: each holds pixels until it ends
 )
 
 // enrolment is a person who is being enrolled in one session.
@@ -27,27 +28,8 @@ type enrolment struct {
 	begun  time.Time
 	waves  int
 	want   wire.Hand // of the next wave; zero: either
-	hands  [2][]*taken
+	hands  [2][]*matcher.Capture
 	misses int // waves in a row that did not agree with the hand's earlier ones
-}
-
-// taken is the capture of one wave, with its pixels, and its search.
-type taken struct {
-	capture *matcher.Capture
-	probe   *matcher.Probe
-}
-
-func (c *taken) wipe() {
-	c.probe.Wipe()
-	c.capture.Wipe()
-}
-
-// forget wipes the captures of one hand.
-func (e *enrolment) forget(side int) {
-	for _, c := range e.hands[side] {
-		c.wipe()
-	}
-	e.hands[side] = nil
 }
 
 // endEnrolment wipes an enrolment that is under way.
@@ -55,34 +37,48 @@ func (s *session) endEnrolment() {
 	if s.enrolled == nil {
 		return
 	}
-	s.enrolled.forget(0)
-	s.enrolled.forget(1)
+	wipe(s.enrolled.hands[0])
+	wipe(s.enrolled.hands[1])
 	s.enrolled = nil
+	s.vault.enrolments.Add(-1)
 }
 
-// enrol takes one wave of an enrolment.
-func (s *session) enrol(ctx context.Context, t *tenant, c *taken) wire.Answer {
+// beginEnrolment begins one, or gives nil where too many are under way.
+func (s *session) beginEnrolment() *enrolment {
+	if s.vault.enrolments.Add(1) > maxEnrolments {
+		s.vault.enrolments.Add(-1)
+		return nil
+	}
+	s.enrolled = &enrolment{begun: time.Now()}
+	return s.enrolled
+}
+
+// enrol takes one wave of an enrolment. The capture is the enrolment's when
+// it agrees, and otherwise wiped.
+func (s *session) enrol(ctx context.Context, t *tenant, c *matcher.Capture) wire.Answer {
 	e := s.enrolled
 	if e == nil || time.Since(e.begun) > enrolmentLimit {
 		s.endEnrolment()
-		e = &enrolment{begun: time.Now()}
-		s.enrolled = e
+		if e = s.beginEnrolment(); e == nil {
+			c.Wipe()
+			return wire.Answer{Status: wire.Again}
+		}
 	}
 	if e.waves++; e.waves > enrolmentWaves {
-		c.wipe()
+		c.Wipe()
 		s.endEnrolment()
 		return wire.Answer{}
 	}
-	hand := c.capture.Hand()
+	hand := c.Hand()
 	if e.want == 0 {
 		e.want = hand
 	}
 	if hand != e.want {
-		c.wipe()
+		c.Wipe()
 		return wire.Answer{Status: wire.More, Hand: e.want}
 	}
 	if !e.agrees(c, s.vault.policy) {
-		c.wipe()
+		c.Wipe()
 		return wire.Answer{Status: wire.Again}
 	}
 	e.hands[side(hand)] = append(e.hands[side(hand)], c)
@@ -98,17 +94,24 @@ func (s *session) enrol(ctx context.Context, t *tenant, c *taken) wire.Answer {
 // agrees says whether a capture shows the same palm as an earlier one of its
 // hand. Where several in a row do not, the first was the bad one: the hand
 // begins anew.
-func (e *enrolment) agrees(c *taken, policy matcher.Policy) bool {
-	i := side(c.capture.Hand())
-	if len(e.hands[i]) == 0 || slices.ContainsFunc(e.hands[i], func(was *taken) bool {
-		return matcher.SamePalm(c.probe, was.capture, policy)
+func (e *enrolment) agrees(c *matcher.Capture, policy matcher.Policy) bool {
+	hand := &e.hands[side(c.Hand())]
+	if len(*hand) == 0 {
+		e.misses = 0
+		return true
+	}
+	probe := matcher.NewProbe(c)
+	defer probe.Wipe()
+	if slices.ContainsFunc(*hand, func(was *matcher.Capture) bool {
+		return matcher.SamePalm(probe, was, policy)
 	}) {
 		e.misses = 0
 		return true
 	}
 	if e.misses++; e.misses >= missesToRetake {
 		e.misses = 0
-		e.forget(i)
+		wipe(*hand)
+		*hand = nil
 	}
 	return false
 }
@@ -117,22 +120,17 @@ func (e *enrolment) agrees(c *taken, policy matcher.Policy) bool {
 func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire.Hand) wire.Answer {
 	t.change.Lock()
 	defer t.change.Unlock()
-	var p person
-	for i := range e.hands {
-		for _, c := range e.hands[i] {
-			if r := t.identify(c.probe, s.vault.policy); r.Found || r.Ambiguous {
-				s.endEnrolment()
-				return wire.Answer{}
-			}
-			p.palms[i] = append(p.palms[i], c.capture)
-		}
+	p := person{palms: e.hands}
+	if slices.ContainsFunc(slices.Concat(p.palms[:]...), func(c *matcher.Capture) bool { return t.knows(c, s.vault.policy) }) {
+		s.endEnrolment()
+		return wire.Answer{}
 	}
 	_, _ = rand.Read(p.id[:]) // never fails: crypto/rand ends the program instead
 	err := s.store(ctx, t, p)
 	if err != nil && !errors.Is(err, gallery.ErrFull) { // the store failed: the last wave is asked for again
 		list := &e.hands[side(last)]
 		n := len(*list) - 1
-		(*list)[n].wipe()
+		(*list)[n].Wipe()
 		*list = (*list)[:n]
 		return wire.Answer{Status: wire.Again}
 	}

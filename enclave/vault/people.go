@@ -106,6 +106,14 @@ func (t *tenant) identify(probe *matcher.Probe, policy matcher.Policy) matcher.R
 	return matcher.Identify(probe, t.palms[side(probe.Hand())], policy)
 }
 
+// knows says whether anyone may have this palm, also where it cannot tell who.
+func (t *tenant) knows(c *matcher.Capture, policy matcher.Policy) bool {
+	probe := matcher.NewProbe(c)
+	defer probe.Wipe()
+	r := t.identify(probe, policy)
+	return r.Found || r.Ambiguous
+}
+
 // verify compares with one person.
 func (t *tenant) verify(probe *matcher.Probe, id wire.Person, policy matcher.Policy) bool {
 	t.mu.RLock()

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"volar/enclave/attest"
@@ -63,6 +64,8 @@ type Vault struct {
 	limits   limiter
 	done     chan struct{}
 	doneOnce sync.Once
+
+	enrolments atomic.Int32 // under way
 
 	mu       sync.Mutex
 	sessions map[uint64]*session

@@ -160,6 +160,24 @@ func TestEnrolmentOfOnePerson(t *testing.T) {
 	want(t, "whose palm gave way", d.wave(wire.Identify, wire.Person{}, wire.Left, palmOf(7, wire.Left), 17), wire.Answer{})
 }
 
+// Enrolments are bounded in number, whoever begins them, and those that end make room.
+func TestEnrolmentsAreBounded(t *testing.T) {
+	h := newMachine().start(t)
+	var last *device
+	for i := range 129 {
+		d := newDevice(t, "acme", operatorA).dial(h)
+		a := d.wave(wire.Enrol, wire.Person{}, wire.Left, 1, 1)
+		if want := i < 128; (a.Status == wire.More) != want {
+			t.Fatalf("enrolment %d: %v", i+1, a.Status)
+		}
+		if last != nil && i == 128 {
+			last.begin(wire.Begin{Purpose: wire.Identify}) // ends that one's
+			want(t, "with room again", d.wave(wire.Enrol, wire.Person{}, wire.Left, 1, 1), wire.Answer{Status: wire.More, Hand: wire.Left})
+		}
+		last = d
+	}
+}
+
 // Two devices that enrol one person at the same time enrol that person once.
 func TestEnrolledOnce(t *testing.T) {
 	m := newMachine()
