@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -30,20 +31,21 @@ func sign(t testing.TB, c Credential) []byte {
 	return b
 }
 
-// byHand builds the credential from RFC 9052, sections 4.2 and 4.4, without a library.
-func byHand() []byte {
-	payload := must(hex.DecodeString("850106" + "6461636d65" + "5820" + "01" + strings.Repeat("00", 31) + "1b0000010000000000"))
+// byHand builds the credential for NotAfter from RFC 9052, sections 4.2 and
+// 4.4, without a library, and signs it by the function given.
+func byHand(notAfter int64, sign func(message []byte) []byte) []byte {
+	payload := must(hex.DecodeString("850106" + "6461636d65" + "5820" + "01" + strings.Repeat("00", 31) + "1b" + fmt.Sprintf("%016x", notAfter)))
 	structure := append([]byte("\x84\x6aSignature1"), "\x43\xa1\x01\x27"...)
 	structure = append(structure, "\x52volar/credential/1"...)
 	structure = append(append(structure, 0x58, byte(len(payload))), payload...)
 	b := append([]byte("\xd2\x84\x43\xa1\x01\x27\xa0\x58"), byte(len(payload)))
 	b = append(append(b, payload...), 0x58, ed25519.SignatureSize)
-	return append(b, ed25519.Sign(operatorKey(), structure)...)
+	return append(b, sign(structure)...)
 }
 
 func TestCredential(t *testing.T) {
 	b := sign(t, credential)
-	if want := byHand(); !bytes.Equal(b, want) {
+	if want := byHand(1<<40, func(m []byte) []byte { return ed25519.Sign(operatorKey(), m) }); !bytes.Equal(b, want) {
 		t.Errorf("%x, want %x", b, want)
 	}
 	for _, now := range []int64{0, 1 << 40} {
@@ -88,6 +90,31 @@ func TestCredentialKeys(t *testing.T) {
 		if _, err := SignCredential(credential, key); err == nil {
 			t.Errorf("signed with a key of %d bytes", len(key))
 		}
+	}
+}
+
+// An operator's key that was never set is a point of order four, under which
+// anyone can sign: with R the neutral element and S zero, one message in four.
+func TestCredentialForgedForNoKey(t *testing.T) {
+	unset := make([]byte, ed25519.PublicKeySize)
+	signature := append([]byte{1}, make([]byte, ed25519.SignatureSize-1)...)
+	forged := 0
+	for i := range int64(64) {
+		verifies := false
+		b := byHand(1<<40+i, func(m []byte) []byte {
+			verifies = ed25519.Verify(unset, m, signature)
+			return signature
+		})
+		if !verifies {
+			continue
+		}
+		forged++
+		if _, err := VerifyCredential(b, unset, time.Unix(0, 0)); err == nil {
+			t.Errorf("a forged credential was accepted: %x", b)
+		}
+	}
+	if forged == 0 {
+		t.Error("no forgery was tried")
 	}
 }
 

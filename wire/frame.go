@@ -50,11 +50,8 @@ func ReadFrame32(r io.Reader, limit int) ([]byte, error) {
 	if err := readHead(r, head[:]); err != nil {
 		return nil, err
 	}
-	size := binary.BigEndian.Uint32(head[:])
-	if uint64(size) > MaxFrame32 {
-		return nil, fmt.Errorf("wire: read frame: %w: %d bytes, at most %d", ErrFrameSize, size, MaxFrame32)
-	}
-	return readBody(r, int(size), min(limit, MaxFrame32))
+	// Where int has 32 bits a large length turns negative, which is refused too.
+	return readBody(r, int(binary.BigEndian.Uint32(head[:])), min(limit, MaxFrame32))
 }
 
 func checkFrame(size, limit int) error {

@@ -168,6 +168,7 @@ func (s *Session) receive() (wire.Message, error) {
 	}
 	s.life.bytes += uint64(len(plain))
 	m, err := wire.Decode(plain)
+	clear(plain)
 	if err != nil {
 		return nil, err
 	}
@@ -227,11 +228,16 @@ func (s *Session) handshake() error {
 	if vault == [32]byte{} {
 		return fmt.Errorf("%w: the evidence has no key", ErrHandshake)
 	}
-	noise, err := newHandshake(true, s.cfg.Static, vault[:], prologue(hello, evidence, s.binding))
+	return s.exchange(vault, prologue(hello, evidence, s.binding))
+}
+
+// exchange is the three messages of XK.
+func (s *Session) exchange(vault [32]byte, prologue []byte) error {
+	xk, err := newHandshake(true, s.cfg.Static, vault[:], prologue)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	first, _, _, err := noise.WriteMessage([]byte{frameFirst}, nil)
+	first, _, _, err := xk.WriteMessage([]byte{frameFirst}, nil)
 	if err != nil {
 		return fmt.Errorf("%w: first message: %w", ErrHandshake, err)
 	}
@@ -245,14 +251,14 @@ func (s *Session) handshake() error {
 	if len(second) != secondSize-1 {
 		return fmt.Errorf("%w: second message of %d bytes, not %d", ErrHandshake, len(second), secondSize-1)
 	}
-	if _, _, _, err := noise.ReadMessage(nil, second); err != nil {
+	if _, _, _, err := xk.ReadMessage(nil, second); err != nil {
 		return fmt.Errorf("%w: second message: %w", ErrHandshake, err)
 	}
-	third, up, down, err := noise.WriteMessage([]byte{frameThird}, s.cfg.Credential)
+	third, up, down, err := xk.WriteMessage([]byte{frameThird}, s.cfg.Credential)
 	if err != nil {
 		return fmt.Errorf("%w: third message: %w", ErrHandshake, err)
 	}
-	s.binding = [32]byte(noise.ChannelBinding()) // a copy: the slice is live
+	s.binding = [32]byte(xk.ChannelBinding()) // a copy: the slice is live
 	s.up = &stream{cipher: up, frame: frameUp, session: s.binding}
 	s.down = &stream{cipher: down, frame: frameDown, session: s.binding}
 	s.life = lifetime{begun: time.Now()}

@@ -112,7 +112,11 @@ func TestPitfallNoLengthLimit(t *testing.T) {
 
 	w := newWorld(t)
 	for _, size := range []int{0, 1 << 16, 1 << 20} {
-		if _, _, err := w.responder(t).Receive(t.Context(), make([]byte, size)); !errors.Is(err, ErrFrame) {
+		frame := make([]byte, size)
+		if size > 0 {
+			frame[0] = frameHello
+		}
+		if _, _, err := w.responder(t).Receive(t.Context(), frame); !errors.Is(err, ErrFrame) || !strings.Contains(err.Error(), "1 to 65535") {
 			t.Errorf("a frame of %d bytes: %v", size, err)
 		}
 	}
@@ -137,7 +141,7 @@ func TestHandshakeLengths(t *testing.T) {
 			f.read("e ee", second[1:])
 			_, _, err = r.Receive(t.Context(), append([]byte{frameThird}, f.write("s se", make([]byte, c.third))...))
 		}
-		if !errors.Is(err, ErrHandshake) {
+		if !errors.Is(err, ErrHandshake) || !strings.Contains(err.Error(), "message of") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

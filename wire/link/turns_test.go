@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"testing"
 	"time"
@@ -128,6 +129,43 @@ func TestSealedNonsense(t *testing.T) {
 		r, _ := w.at(t, stateOwing)
 		if b, err := r.Reply(m); err == nil || b != nil || r.state != stateClosed {
 			t.Errorf("the vault said %s: %v", name, err)
+		}
+	}
+}
+
+// A device that holds the keys cuts a message in a way of its own: every
+// chunk is authentic, and refused.
+func TestSealedCuts(t *testing.T) {
+	type chunk struct {
+		size, total int
+		final       byte
+	}
+	w := newWorld(t)
+	for name, chunks := range map[string][]chunk{
+		"short first":     {{100, 1000, 0}},
+		"short and final": {{100, 1000, 1}},
+		"long":            {{100, 50, 1}},
+		"not final":       {{100, 100, 0}},
+		"final 2":         {{100, 100, 2}},
+		"empty":           {{0, 0, 1}},
+		"empty first":     {{0, 100, 0}},
+		"too long":        {{MaxChunk, wire.MaxMessage + 1, 0}},
+		"longest":         {{MaxChunk, 1<<32 - 1, 0}},
+		"another total":   {{MaxChunk, MaxChunk + 100, 0}, {99, MaxChunk + 99, 1}},
+		"nothing more":    {{MaxChunk, MaxChunk + 100, 0}, {0, MaxChunk + 100, 1}},
+		"more than there": {{MaxChunk, MaxChunk + 100, 0}, {101, MaxChunk + 100, 1}},
+	} {
+		r, f := w.at(t, stateOpen)
+		for i, c := range chunks {
+			frame := binary.BigEndian.AppendUint32([]byte{6, c.final}, uint32(c.total))
+			frame = append(frame, f.up.seal(f.ad(6, 0, uint32(i), uint32(c.total), c.final), make([]byte, c.size))...)
+			before := r.up.part
+			_, m, err := r.Receive(t.Context(), frame)
+			if last := i == len(chunks)-1; errors.Is(err, ErrFrame) != last || m != nil {
+				t.Errorf("%s, chunk %d: %v", name, i, err)
+			} else if last && len(before) != i*MaxChunk {
+				t.Errorf("%s: %d bytes were kept", name, len(before))
+			}
 		}
 	}
 }
