@@ -1,8 +1,6 @@
 package palm
 
 import (
-	"math"
-
 	"volar/hal"
 )
 
@@ -78,5 +76,5 @@ func (b *body) meanAlbedo(band hal.Band) float64 {
 			n++
 		}
 	}
-	return math.Max(sum/float64(n), 0.05)
+	return max(sum/float64(n), 0.05)
 }

@@ -19,16 +19,16 @@ type principal struct {
 
 var principals = [3]principal{
 	{ // heart: from the edge below the little finger to between index and middle
-		course: []Point{{46, -7}, {35, -8.5}, {21, -12}, {6, -18}, {-6, -25}, {-14, -32}},
-		stray:  2.0, shift: 1.9, trim: [2]float64{0.03, 0.24}, width: 0.46, depth: 0.86, fork: 0.65,
+		course: []Point{{46, -2}, {35, -3.5}, {21, -7}, {7, -13}, {-5, -21.5}, {-13, -31}},
+		stray:  2.1, shift: 2.1, trim: [2]float64{0.03, 0.24}, width: 0.36, depth: 0.82, fork: 0.65,
 	},
 	{ // head: from the edge below the index finger across the palm
 		course: []Point{{-37, -10}, {-23, -7.5}, {-9, -1}, {7, 6.5}, {21, 15}, {33, 25}},
-		stray:  2.3, shift: 1.9, trim: [2]float64{0.04, 0.26}, width: 0.44, depth: 0.84, fork: 0.4,
+		stray:  2.4, shift: 2.1, trim: [2]float64{0.04, 0.26}, width: 0.34, depth: 0.8, fork: 0.4,
 	},
 	{ // life: round the ball of the thumb
 		course: []Point{{-37, -9}, {-24, -3}, {-13, 8}, {-7, 23}, {-6.5, 39}, {-11, 55}, {-19, 68}},
-		stray:  1.9, shift: 1.7, trim: [2]float64{0.03, 0.16}, width: 0.47, depth: 0.9, fork: 0.35,
+		stray:  2.0, shift: 1.9, trim: [2]float64{0.03, 0.16}, width: 0.37, depth: 0.84, fork: 0.35,
 	},
 }
 
@@ -58,7 +58,7 @@ func newCreases(p *person, o *outline, k kin) *creases {
 func principalCourses(p *person, k kin) [3][]Point {
 	var out [3][]Point
 	start := Point{k.norm() * 1.2, k.norm() * 2.6}
-	apart := math.Max(0, k.norm()*2.2-1.2)
+	apart := max(0, k.norm()*2.2-1.2)
 	simian := k.own.Float64() < 0.025
 	for i := range principals {
 		q := &principals[i]
@@ -129,7 +129,7 @@ func (c *creases) addPrincipal(rng *rand.Rand, p *person, pts []Point, q *princi
 	c.lines = append(c.lines, strand(rng, pts, width, depth))
 	for range 1 + rng.IntN(3) {
 		a := rng.Float64() * 0.7
-		part := trimmed(pts, a, math.Max(0, 0.75-a)*rng.Float64())
+		part := trimmed(pts, a, max(0, 0.75-a)*rng.Float64())
 		off := normal(rng, 0, 1.1)
 		side := make([]Point, len(part))
 		for i := range part {

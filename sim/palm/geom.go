@@ -88,7 +88,7 @@ func rotation(a, b, c float64) mat {
 const radian = math.Pi / 180
 
 // clamp limits v to [lo, hi].
-func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
+func clamp(v, lo, hi float64) float64 { return max(lo, min(hi, v)) }
 
 // smoothstep rises from 0 at a to 1 at b (falls where b < a).
 func smoothstep(a, b, x float64) float64 {

@@ -40,15 +40,15 @@ func illuminate(sets []lampSet, p, n, tu, tv, eye vec, g gloss) beam {
 			r := math.Sqrt(r2)
 			to = to.times(1 / r)
 			// The lamp looks along z: the angle to its axis is that of -to.
-			down := math.Max(-to.z, 0)
+			down := max(-to.z, 0)
 			power := set.share * lamp.Power * math.Pow(down, lamp.Lobe) / r2
 			b.dir = b.dir.add(to.times(power))
 			if g.rough == 0 && g.film == 0 {
 				continue
 			}
 			half := to.add(view).unit()
-			nh := math.Max(n.dot(half), 0)
-			facing := math.Max(n.dot(to), 0)
+			nh := max(n.dot(half), 0)
+			facing := max(n.dot(to), 0)
 			p2 := nh * nh
 			p4 := p2 * p2
 			p8 := p4 * p4
@@ -93,7 +93,7 @@ func (s *shape) corners(dst []corner, m *mesh, cam *camera, place *placement, se
 		}
 		n, tu, tv := place.r.apply(s.n[i]), place.r.apply(s.tu[i]), place.r.apply(s.tv[i])
 		b := illuminate(sets, p, n, tu, tv, eye, f.gloss)
-		e := math.Max(n.dot(b.dir), 0)*(1-f.wrap) + f.wrap*b.dir.norm()
+		e := max(n.dot(b.dir), 0)*(1-f.wrap) + f.wrap*b.dir.norm()
 		c.e = float32(exposure * (e + ambient))
 		c.s = float32(exposure * b.mirror)
 		c.eu, c.ev = float32(exposure*tu.dot(b.dir)), float32(exposure*tv.dot(b.dir))

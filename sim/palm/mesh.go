@@ -71,16 +71,16 @@ func fingerShares(p *person, o *outline, q Point) (share [4]float64, beyond floa
 	for i := range o.fingers {
 		d := &o.fingers[i]
 		t, off := d.along(q)
-		gap := math.Max(math.Abs(off)-0.55*d.radius[1], 0) + 0.15
+		gap := max(math.Abs(off)-0.55*d.radius[1], 0) + 0.15
 		near[i] = 1 / (gap * gap * gap)
 		sum += near[i]
-		share[i] = smoothstep(2, 30*p.scale, t)
-		beyond = math.Max(beyond, t-22*p.scale)
+		share[i] = smoothstep(7*p.scale, 32*p.scale, t)
+		beyond = max(beyond, t-22*p.scale)
 	}
 	for i := range share {
 		share[i] *= near[i] / sum
 	}
-	return share, math.Max(beyond, 0)
+	return share, max(beyond, 0)
 }
 
 // thumbShare tells how much the thumb carries a point along: all of it on the

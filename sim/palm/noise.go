@@ -1,7 +1,6 @@
 package palm
 
 import (
-	"math"
 	"math/rand/v2"
 )
 
@@ -31,7 +30,7 @@ func newRand(seed uint64, keys ...uint64) *rand.Rand {
 // normal is a Gaussian of the given mean and deviation, cut at 2.5 deviations
 // so that no anatomy is a monster.
 func normal(rng *rand.Rand, mean, sd float64) float64 {
-	return mean + sd*math.Max(-2.5, math.Min(2.5, rng.NormFloat64()))
+	return mean + sd*max(-2.5, min(2.5, rng.NormFloat64()))
 }
 
 // uniform is uniform in [a, b).
@@ -60,8 +59,8 @@ func newLattice(rng *rand.Rand, b box, step float64) *lattice {
 
 // at is the noise at a point; outside the box it is that of the border.
 func (l *lattice) at(x, y float64) float64 {
-	fx := math.Max(0.5, math.Min((x-l.x0)/l.step, float64(l.w)-2.5))
-	fy := math.Max(0.5, math.Min((y-l.y0)/l.step, float64(l.h)-2.5))
+	fx := max(0.5, min((x-l.x0)/l.step, float64(l.w)-2.5))
+	fy := max(0.5, min((y-l.y0)/l.step, float64(l.h)-2.5))
 	i, j := int(fx+0.5), int(fy+0.5)
 	wx := spline(fx - float64(i))
 	wy := spline(fy - float64(j))

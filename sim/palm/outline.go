@@ -125,8 +125,8 @@ func newFinger(plan fingerPlan, p *person, i int, jitter func(float64) float64) 
 func (o *outline) box() box {
 	b := box{x0: 1e9, y0: 1e9, x1: -1e9, y1: armEnd}
 	grow := func(q Point, r float64) {
-		b.x0, b.x1 = math.Min(b.x0, q.X-r), math.Max(b.x1, q.X+r)
-		b.y0 = math.Min(b.y0, q.Y-r)
+		b.x0, b.x1 = min(b.x0, q.X-r), max(b.x1, q.X+r)
+		b.y0 = min(b.y0, q.Y-r)
 	}
 	for _, d := range append(o.fingers[:], o.thumb) {
 		for k, q := range d.joints {
@@ -150,7 +150,7 @@ func (o *outline) distance(x, y float64) float64 {
 	d := smoothMin(polygonDistance(o.palm, q), o.thumb.distance(q), 9)
 	f := math.Inf(1)
 	for i := range o.fingers {
-		f = math.Min(f, o.fingers[i].distance(q))
+		f = min(f, o.fingers[i].distance(q))
 	}
 	return smoothMin(d, f, 4.5)
 }
@@ -163,7 +163,7 @@ func (d *digit) distance(q Point) float64 {
 		ab := b.sub(a)
 		t := clamp(q.sub(a).dot(ab)/ab.dot(ab), 0, 1)
 		off := q.sub(a.add(ab.times(t))).norm()
-		best = math.Min(best, off-d.width(float64(k)+t))
+		best = min(best, off-d.width(float64(k)+t))
 	}
 	return best
 }
@@ -208,8 +208,8 @@ func (o *outline) valley(i int) Point {
 // smoothMin is the smaller of two distances with the corner between them
 // filled over k millimetres (polynomial form).
 func smoothMin(a, b, k float64) float64 {
-	h := math.Max(k-math.Abs(a-b), 0) / k
-	return math.Min(a, b) - h*h*k/4
+	h := max(k-math.Abs(a-b), 0) / k
+	return min(a, b) - h*h*k/4
 }
 
 // polygonDistance is the signed distance to a closed polygon.
@@ -221,7 +221,7 @@ func polygonDistance(poly []Point, q Point) float64 {
 		ab, aq := b.sub(a), q.sub(a)
 		t := clamp(aq.dot(ab)/ab.dot(ab), 0, 1)
 		off := aq.sub(ab.times(t))
-		best = math.Min(best, off.dot(off))
+		best = min(best, off.dot(off))
 		if (a.Y > q.Y) != (b.Y > q.Y) && q.X < a.X+ab.X*(q.Y-a.Y)/ab.Y {
 			inside = !inside
 		}

@@ -33,7 +33,7 @@ func newPerson(seed uint64, id int) person {
 		blood:     math.Exp(normal(rng, 0, 0.28)),
 		lines:     math.Exp(normal(rng, 0, 0.45)),
 		depth:     math.Exp(normal(rng, 0, 0.3)),
-		veins:     math.Exp(normal(rng, 0, 0.32)),
+		veins:     math.Exp(normal(rng, -0.1, 0.42)),
 		sheen:     math.Exp(normal(rng, 0, 0.5)),
 		mottle:    math.Exp(normal(rng, 0, 0.3)),
 		styleSeed: rng.Uint64(),

@@ -33,9 +33,9 @@ func triangle(a, b, c *corner, w, h int, draw func(*span)) {
 	if !a.ok || !b.ok || !c.ok {
 		return
 	}
-	top, bottom := math.Min(a.y, math.Min(b.y, c.y)), math.Max(a.y, math.Max(b.y, c.y))
+	top, bottom := min(a.y, min(b.y, c.y)), max(a.y, max(b.y, c.y))
 	y0, y1 := max(int(math.Ceil(top)), 0), min(int(math.Ceil(bottom)), h)
-	if y0 >= y1 || math.Max(a.x, math.Max(b.x, c.x)) < 0 || math.Min(a.x, math.Min(b.x, c.x)) > float64(w) {
+	if y0 >= y1 || max(a.x, max(b.x, c.x)) < 0 || min(a.x, min(b.x, c.x)) > float64(w) {
 		return
 	}
 	bx, by, cx, cy := b.x-a.x, b.y-a.y, c.x-a.x, c.y-a.y
@@ -67,7 +67,7 @@ func triangle(a, b, c *corner, w, h int, draw func(*span)) {
 		crossing(a, b, float64(y), &left, &right)
 		crossing(b, c, float64(y), &left, &right)
 		crossing(a, c, float64(y), &left, &right)
-		x0, x1 := max(int(math.Ceil(math.Max(left, -1))), 0), min(int(math.Ceil(math.Min(right, 1e6))), w)
+		x0, x1 := max(int(math.Ceil(max(left, -1))), 0), min(int(math.Ceil(min(right, 1e6))), w)
 		if x0 >= x1 {
 			continue
 		}
@@ -92,7 +92,7 @@ func crossing(a, b *corner, y float64, left, right *float64) {
 		return
 	}
 	x := a.x + (y-a.y)*((b.x-a.x)/(b.y-a.y))
-	*left, *right = math.Min(*left, x), math.Max(*right, x)
+	*left, *right = min(*left, x), max(*right, x)
 }
 
 func (c *corner) fields() [5]float32 {

@@ -16,7 +16,7 @@ func newRelief(p *person, o *outline) *grid {
 		y := g.y0 + float64(j)*g.step
 		for i := range g.w {
 			x := g.x0 + float64(i)*g.step
-			inside := math.Max(0, -float64(o.dist.v[j*g.w+i]))
+			inside := max(0, -float64(o.dist.v[j*g.w+i]))
 			h := roundness(inside, 9*s) * s
 			h += s * (3.6*bump(x, y, -29, 30, 15, 24) + 2.8*bump(x, y, 33, 30, 14, 30) +
 				1.6*bump(x, y, 8, -24, 34, 9) - 2.2*bump(x, y, 3, 8, 20, 22))
@@ -29,6 +29,6 @@ func newRelief(p *person, o *outline) *grid {
 // roundness is the height of a digit's round side at a distance from its
 // outline: a flattened ellipse.
 func roundness(inside, radius float64) float64 {
-	t := math.Min(inside/radius, 1)
+	t := min(inside/radius, 1)
 	return 0.62 * radius * math.Sqrt(1-(1-t)*(1-t))
 }

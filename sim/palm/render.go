@@ -123,7 +123,7 @@ func (r *Renderer) exposure(w *Wave, band hal.Band, at time.Duration) time.Durat
 	face := vec{0, 0, -1}
 	b := illuminate(r.rig.lampsFor(light, band), vec{p.X, p.Y, p.Distance}, face, vec{}, vec{}, vec{}, gloss{})
 	got := face.dot(b.dir) * r.body.meanAlbedo(band)
-	want := time.Duration(s.Target / math.Max(got, 1e-9) * float64(time.Millisecond))
+	want := time.Duration(s.Target / max(got, 1e-9) * float64(time.Millisecond))
 	return min(max(want, s.Shortest), s.Longest).Truncate(10 * time.Microsecond)
 }
 
@@ -147,8 +147,8 @@ func (r *Renderer) drawHand(w *Wave, img *plane, band hal.Band, light hal.Light,
 	r.shape.corners(r.corners, r.body.mesh, &cam, place, sets, surf, ms, ambient)
 	r.room[band].draw(to, ms)
 	tint := r.body.tintFor(band, light)
-	tint.perMM = float32(cam.fx / math.Max(pose.Distance, nearest))
-	soften(&tint, cam.fx/math.Max(pose.Distance, nearest))
+	tint.perMM = float32(cam.fx / max(pose.Distance, nearest))
+	soften(&tint, cam.fx/max(pose.Distance, nearest))
 	raster(r.body.mesh, r.corners, to.w, to.h, func(s *span) {
 		row := to.v[s.y*to.w*to.n:][:to.w*to.n]
 		if band == hal.RGB {
@@ -177,7 +177,7 @@ func (r *Renderer) brightest(sets []lampSet, p *Pose, ambient float64, f surface
 	if f.emissive {
 		return 1
 	}
-	at := vec{p.X, p.Y, math.Max(p.Distance-15, nearest)}
+	at := vec{p.X, p.Y, max(p.Distance-15, nearest)}
 	b := illuminate(sets, at, vec{0, 0, -1}, vec{}, vec{}, vec{}, gloss{})
 	return 2*b.dir.norm() + ambient
 }
@@ -186,7 +186,7 @@ func (r *Renderer) brightest(sets []lampSet, p *Pose, ambient float64, f surface
 func (r *Renderer) blur(w *Wave, img *plane, band hal.Band, cam *camera, pose *Pose, mid, exposure time.Duration) {
 	area := r.covered(img.w, img.h)
 	s := r.rig.sensor(band)
-	z := math.Max(pose.Distance, nearest)
+	z := max(pose.Distance, nearest)
 	// Circle of confusion of a thin lens; a disc of diameter c has a
 	// deviation of c/4.
 	c := s.Aperture * cam.fx * math.Abs(1/z-1/s.Focus)

@@ -111,7 +111,7 @@ func (s *shape) today(w *Wave, m *mesh) {
 	b := a.outline.bounds
 	fold, fill, flush := newLattice(rng, b, 19), newLattice(rng, b, 24), newLattice(rng, b, 26)
 	vary := 0.1 + 0.13*q.Stretch
-	depth := math.Exp(normal(rng, 0, 0.5*vary)) * (1 + 25*math.Max(q.Cup, 0))
+	depth := math.Exp(normal(rng, 0, 0.5*vary)) * (1 + 25*max(q.Cup, 0))
 	full := math.Exp(normal(rng, 0, vary)) * (1 - 0.85*cond.Cold) * a.person.veins
 	for i := range m.vertices {
 		if !m.used[i] {

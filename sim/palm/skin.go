@@ -26,7 +26,7 @@ var melaninLoss = [channels]float64{0.62, 1.02, 1.62, 0.20, 0.14}
 // bloodLoss is the optical density of the usual amount of blood, from the
 // absorption of 75 % oxygenated haemoglobin averaged over each channel; at
 // 940 nm water is included.
-var bloodLoss = [channels]float64{0.06, 0.47, 0.55, 0.05, 0.08}
+var bloodLoss = [channels]float64{0.06, 0.42, 0.47, 0.05, 0.08}
 
 // veinLoss is how much of the light a thick superficial vein takes away.
 // Deep red shows a trace of it.
@@ -35,7 +35,7 @@ var veinLoss = [channels]float64{0.035, 0.02, 0, 0.27, 0.235}
 // creaseLoss is how much of the light a deep crease swallows by shadow and by
 // the darker skin at its bottom. Longer waves travel farther in the skin and
 // fill the shadow.
-var creaseLoss = [channels]float64{0.42, 0.52, 0.54, 0.19, 0.17}
+var creaseLoss = [channels]float64{0.44, 0.54, 0.56, 0.13, 0.12}
 
 // creasePigment is how much darker yet the creases of dark palms are.
 var creasePigment = [channels]float64{0.16, 0.2, 0.2, 0.03, 0.02}

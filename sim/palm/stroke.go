@@ -21,11 +21,12 @@ func strand(rng *rand.Rand, pts []Point, width, depth float64) stroke {
 	st := stroke{pts: pts, width: make([]float64, len(pts)), depth: make([]float64, len(pts))}
 	swell := newWave(rng, 9)
 	thin := newWave(rng, 14)
-	taper := math.Min(0.3*total, uniform(rng, 3, 9))
+	beads := newWave(rng, 1.1) // where papillary ridges cross the line
+	taper := min(0.3*total, uniform(rng, 3, 9))
 	for i := range pts {
 		ends := smoothstep(0, taper, s[i]+0.15*taper) * smoothstep(0, taper, total-s[i]+0.15*taper)
-		st.width[i] = width * math.Exp(0.24*swell.at(s[i])) * (0.55 + 0.45*ends)
-		st.depth[i] = depth * ends * clamp(1+0.36*thin.at(s[i])+0.18*swell.at(1.9*s[i]+40), 0.06, 1.6)
+		st.width[i] = width * math.Exp(0.26*swell.at(s[i])+0.14*beads.at(s[i])) * (0.55 + 0.45*ends)
+		st.depth[i] = depth * ends * clamp(1+0.38*thin.at(s[i])+0.2*swell.at(1.9*s[i]+40)+0.17*beads.at(s[i]+20), 0.06, 1.6)
 	}
 	return st
 }
@@ -70,16 +71,16 @@ func (g *grid) paint(st *stroke) {
 }
 
 func (g *grid) paintSegment(a, b Point, wa, wb, da, db float64) {
-	reach := 2.8 * math.Max(wa, wb)
-	if math.Max(da, db) < 0.004 {
+	reach := 2.8 * max(wa, wb)
+	if max(da, db) < 0.004 {
 		return
 	}
-	i0 := max(int(math.Ceil((math.Min(a.X, b.X)-reach-g.x0)/g.step)), 0)
-	i1 := min(int((math.Max(a.X, b.X)+reach-g.x0)/g.step), g.w-1)
-	j0 := max(int(math.Ceil((math.Min(a.Y, b.Y)-reach-g.y0)/g.step)), 0)
-	j1 := min(int((math.Max(a.Y, b.Y)+reach-g.y0)/g.step), g.h-1)
+	i0 := max(int(math.Ceil((min(a.X, b.X)-reach-g.x0)/g.step)), 0)
+	i1 := min(int((max(a.X, b.X)+reach-g.x0)/g.step), g.w-1)
+	j0 := max(int(math.Ceil((min(a.Y, b.Y)-reach-g.y0)/g.step)), 0)
+	j1 := min(int((max(a.Y, b.Y)+reach-g.y0)/g.step), g.h-1)
 	ab := b.sub(a)
-	inv := 1 / math.Max(ab.dot(ab), 1e-9)
+	inv := 1 / max(ab.dot(ab), 1e-9)
 	for j := j0; j <= j1; j++ {
 		row := g.v[j*g.w:][:g.w]
 		dy := g.y0 + float64(j)*g.step - a.Y

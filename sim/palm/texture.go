@@ -37,10 +37,12 @@ func bake(p *person, o *outline, c *creases, veins *grid, rng *rand.Rand) *textu
 		groove.paint(&c.lines[i])
 	}
 	soft := groove.blurred(0.45)
+	bump := newBumps(groove, o.bounds, rng)
 	t := &texture{x0: o.bounds.x0, y0: o.bounds.y0, w: groove.w, h: groove.h}
 	t.rgb = make([]uint64, t.w*t.h)
 	t.nir = make([]uint64, t.w*t.h)
 	b := newBaker(p, o, veins, rng)
+	b.bumpX, b.bumpY = bump.slopes()
 	for j := range t.h {
 		b.row(t, groove, soft, j)
 	}
@@ -54,8 +56,10 @@ type baker struct {
 	veins      *grid
 	deep       *grid
 	fine       *fineTexture
-	fineGain   float32      // steps for one deviation
-	slow       [7][]float32 // one row of each slow map at the texture's step
+	fineGain   float32 // steps for one deviation
+	bumpX      *grid   // slopes of the bumps
+	bumpY      *grid
+	slow       [9][]float32 // one row of each slow map at the texture's step
 	fineRow    []float32
 	ridge      []float32
 	fineBefore []float32
@@ -75,8 +79,9 @@ func newBaker(p *person, o *outline, veins *grid, rng *rand.Rand) *baker {
 // toneMaps spreads blood, pigment and fat over the hand: blotches of several
 // sizes, redder pads, fingertips and edges.
 func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
-	coarse, mid, small := newLattice(rng, o.bounds, 16), newLattice(rng, o.bounds, 6), newLattice(rng, o.bounds, 2.6)
-	fat, fatMid := newLattice(rng, o.bounds, 11), newLattice(rng, o.bounds, 4.5)
+	coarse, mid, small := newLattice(rng, o.bounds, 14), newLattice(rng, o.bounds, 5.5), newLattice(rng, o.bounds, 2.2)
+	fat, fatMid, fatSmall := newLattice(rng, o.bounds, 10), newLattice(rng, o.bounds, 4.6), newLattice(rng, o.bounds, 2.2)
+	horn, hornSmall := newLattice(rng, o.bounds, 4), newLattice(rng, o.bounds, 1.7)
 	for i := range b.tones {
 		b.tones[i] = newGrid(o.bounds, 1)
 	}
@@ -87,13 +92,15 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 		for i := range g.w {
 			x := g.x0 + float64(i)*g.step
 			k := j*g.w + i
-			n := 0.17*coarse.at(x, y) + 0.13*mid.at(x, y) + 0.08*small.at(x, y)
-			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.45*b.pads(p, o, x, y))
+			n := 0.13*coarse.at(x, y) + 0.12*mid.at(x, y) + 0.11*small.at(x, y)
+			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.38*b.pads(p, o, x, y))
 			pigment := p.melanin * (1 + 0.12*mid.at(x, y) - 0.1*coarse.at(x, y))
+			// Thick horny skin scatters more.
+			pale := math.Exp(p.mottle * (0.03*horn.at(x, y) + 0.016*hornSmall.at(x, y) - 0.03*coarse.at(x, y)))
 			for ch := range 3 {
-				b.tones[ch].v[k] = float32(255 * albedo(ch, pigment, flush))
+				b.tones[ch].v[k] = float32(255 * albedo(ch, pigment, flush) * pale)
 			}
-			f := 0.05*fat.at(x, y) + 0.028*fatMid.at(x, y)
+			f := 0.06*fat.at(x, y) + 0.04*fatMid.at(x, y) + 0.012*fatSmall.at(x, y)
 			b.tones[3].v[k] = float32(255 * albedo(nir850, p.melanin, p.blood) * math.Exp(f*p.mottle))
 			b.deep.v[k] = float32(0.5 + 0.25*fat.at(x, y))
 		}
@@ -119,7 +126,7 @@ func (b *baker) pads(p *person, o *outline, x, y float64) float64 {
 // row bakes one row of both maps.
 func (b *baker) row(t *texture, groove, soft *grid, j int) {
 	y := t.y0 + float64(j)*texelStep
-	for i, g := range []*grid{b.dist, b.tones[0], b.tones[1], b.tones[2], b.tones[3], b.veins, b.deep} {
+	for i, g := range []*grid{b.dist, b.tones[0], b.tones[1], b.tones[2], b.tones[3], b.veins, b.deep, b.bumpX, b.bumpY} {
 		g.expand(b.slow[i], y)
 	}
 	b.fineRow, b.fineBefore = b.fineBefore, b.fineRow
@@ -140,6 +147,8 @@ func (b *baker) row(t *texture, groove, soft *grid, j int) {
 		const deep, shoulder = 0.42 / (2 * texelStep), 0.9 / (2 * texelStep)
 		gx := float32(deep*(mid[r]-mid[l])) + float32(shoulder*(smid[r]-smid[l]))
 		gy := float32(deep*(down[i]-up[i])) + float32(shoulder*(sdown[i]-sup[i]))
+		gx += b.slow[7][i]
+		gy += b.slow[8][i]
 		f := b.fineRow[i]
 		gx += float32(0.10 * (f - b.fineRow[l]))
 		gy += float32(0.10 * (f - b.fineBefore[i]))

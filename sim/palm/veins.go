@@ -15,6 +15,7 @@ type node struct {
 	at     Point
 	parent int // -1 at a root
 	radius float64
+	seen   float64 // 0 at a tip that dives out of sight, 1 a few steps on
 }
 
 // tree is a network of veins.
@@ -56,6 +57,7 @@ func growTree(rng *rand.Rand, p *person, inside func(Point) bool, roots []Point,
 	t.join(rng, g.loops)
 	t.relax()
 	t.thicken(g.thin)
+	t.fade()
 	return t
 }
 
@@ -150,7 +152,7 @@ func (t *tree) kin(i, k int) bool {
 // relax smooths the course of the veins.
 func (t *tree) relax() {
 	n := len(t.nodes)
-	for range 3 {
+	for range 9 {
 		sum := make([]Point, n)
 		cnt := make([]float64, n)
 		for i, nd := range t.nodes {
@@ -175,10 +177,24 @@ func (t *tree) thicken(thin float64) {
 	flow := make([]float64, len(t.nodes))
 	leaf := math.Pow(thin, murray)
 	for i := len(t.nodes) - 1; i >= 0; i-- {
-		flow[i] = math.Max(flow[i], leaf)
-		t.nodes[i].radius = math.Min(math.Pow(flow[i], 1/murray), 4*thin)
+		flow[i] = max(flow[i], leaf)
+		t.nodes[i].radius = min(math.Pow(flow[i], 1/murray), 4*thin)
 		if par := t.nodes[i].parent; par >= 0 {
 			flow[par] += flow[i]
+		}
+	}
+}
+
+// fade lets veins dive out of sight towards their tips.
+func (t *tree) fade() {
+	height := make([]float64, len(t.nodes))
+	for _, l := range t.loops {
+		height[l[0]] = 4
+	}
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		t.nodes[i].seen = min((height[i]+0.2)/4, 1)
+		if par := t.nodes[i].parent; par >= 0 {
+			height[par] = max(height[par], height[i]+1)
 		}
 	}
 }
@@ -190,7 +206,7 @@ func (t *tree) paint(g *grid, deep *lattice, blur, gain float64) {
 		soft := blur * math.Exp(0.35*d)
 		strength := func(n *node) float64 {
 			w := math.Hypot(0.7*n.radius, soft)
-			return gain * clamp(0.72-0.34*d, 0.05, 1.3) * math.Sqrt(n.radius/w) * math.Sqrt(n.radius)
+			return gain * n.seen * clamp(0.62-0.4*d, 0.03, 1.3) * math.Sqrt(n.radius/w) * math.Sqrt(n.radius)
 		}
 		width := func(n *node) float64 { return math.Hypot(0.7*n.radius, soft) }
 		g.paintSegment(a.at, b.at, width(a), width(b), strength(a), strength(b))
@@ -202,9 +218,9 @@ func (t *tree) paint(g *grid, deep *lattice, blur, gain float64) {
 	}
 	for _, l := range t.loops {
 		a, b := t.nodes[l[0]], t.nodes[l[1]]
-		r := math.Min(a.radius, b.radius)
+		r := min(a.radius, b.radius)
 		a.radius, b.radius = r, r
-		mid := node{at: a.at.lerp(b.at, 0.5).add(b.at.sub(a.at).turn().times(0.15)), radius: r}
+		mid := node{at: a.at.lerp(b.at, 0.5).add(b.at.sub(a.at).turn().times(0.15)), radius: r, seen: 0.8}
 		line(&a, &mid)
 		line(&mid, &b)
 	}

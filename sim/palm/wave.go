@@ -1,7 +1,6 @@
 package palm
 
 import (
-	"math"
 	"time"
 )
 
@@ -41,7 +40,7 @@ func (w *Wave) pose(at time.Duration) Pose {
 		return p
 	}
 	p = w.Pose.at(0, w.Seed)
-	left := 1 - float64(at-w.Start)/math.Max(float64(w.Arrive), 1)
+	left := 1 - float64(at-w.Start)/max(float64(w.Arrive), 1)
 	far := left * left
 	p.Distance += 130 * far
 	p.Y += 45 * far

@@ -82,12 +82,13 @@ func (c *creases) addWrinkles(rng *rand.Rand, p *person) {
 		usual := f.angle + normal(rng, 0, f.vary)
 		crowd := p.lines * math.Exp(normal(rng, 0, 0.45))
 		for range count(rng, float64(f.second)*crowd) {
-			length := uniform(rng, 8, 24)
+			length := uniform(rng, 9, 30)
 			c.addWrinkle(rng, p, f, usual, length, uniform(rng, 0.2, 0.36), uniform(rng, 0.16, 0.42))
 		}
-		for range count(rng, float64(f.third)*crowd) {
-			length := f.length * math.Exp(normal(rng, 0, 0.4))
-			c.addWrinkle(rng, p, f, usual, length, uniform(rng, 0.12, 0.2), uniform(rng, 0.08, 0.26))
+		for range count(rng, 1.5*float64(f.third)*crowd) {
+			length := 1.3 * f.length * math.Exp(normal(rng, 0, 0.5))
+			depth := 0.06 + 0.26*rng.Float64()*rng.Float64()
+			c.addWrinkle(rng, p, f, usual, length, uniform(rng, 0.11, 0.2), depth)
 		}
 	}
 }
