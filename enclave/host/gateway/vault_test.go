@@ -189,6 +189,15 @@ func TestStalledVaultIsReplacedUnlessItAsksForBlobs(t *testing.T) {
 		want float64
 	}{
 		{"stalled", func(v *fakeVault) { <-v.killed }, 1},
+		{"answers, and is slow to take more", func(v *fakeVault) {
+			for range 30 {
+				time.Sleep(10 * time.Second)
+				if err := v.send(wire.Envelope{Session: 99, Kind: wire.Data, Payload: []byte("for another device")}); err != nil {
+					panic(err)
+				}
+			}
+			echo(v)
+		}, 0},
 		{"restores its gallery", func(v *fakeVault) {
 			for range 30 {
 				time.Sleep(10 * time.Second)
@@ -249,7 +258,7 @@ func TestBlobsAreServed(t *testing.T) {
 		if err := <-asked; err != nil {
 			t.Error(err)
 		}
-		if done, failed := b.value("palmhost_store_operations_total", "result", "done"), b.value("palmhost_store_operations_total", "result", "failed"); done != 5 || failed != 3 {
+		if done, failed := b.value("palmhost_store_operations_total", "result", "done"), b.value("palmhost_store_operations_total", "result", "failed"); done != 8 || failed != 3 {
 			t.Errorf("%v done, %v failed", done, failed)
 		}
 		b.close()
@@ -261,6 +270,12 @@ func TestBlobsAreServed(t *testing.T) {
 
 // useBlobs walks through the store's operations from the vault's side.
 func useBlobs(v *fakeVault, s *memory) error {
+	var many []wire.Blob
+	var first []string
+	for i := range wire.MaxKeys {
+		many = append(many, wire.Blob{Key: fmt.Sprintf("b/%04d", i)})
+		first = append(first, many[i].Key)
+	}
 	for i, c := range []struct {
 		fail error
 		ask  wire.BlobRequest
@@ -271,6 +286,9 @@ func useBlobs(v *fakeVault, s *memory) error {
 		{nil, wire.BlobRequest{Op: wire.BlobGet, Key: "c"}, wire.BlobReply{}},
 		{nil, wire.BlobRequest{Op: wire.BlobApply, Deletes: []string{"b", "c"}}, wire.BlobReply{}},
 		{nil, wire.BlobRequest{Op: wire.BlobList}, wire.BlobReply{Keys: []string{"a"}}},
+		{nil, wire.BlobRequest{Op: wire.BlobApply, Puts: many}, wire.BlobReply{}},
+		{nil, wire.BlobRequest{Op: wire.BlobList, Prefix: "b/"}, wire.BlobReply{Keys: first}},
+		{nil, wire.BlobRequest{Op: wire.BlobList}, wire.BlobReply{Keys: append([]string{"a"}, first[:wire.MaxKeys-1]...), More: true}},
 		{store.ErrFull, wire.BlobRequest{Op: wire.BlobApply, Deletes: []string{"a"}}, wire.BlobReply{Err: "store: no space left"}},
 		{fmt.Errorf("store: get: %w: /a/path/on/the/host", store.ErrIO), wire.BlobRequest{Op: wire.BlobGet, Key: "a"}, wire.BlobReply{Err: "store: disk failed"}},
 		{errors.New("/a/path/on/the/host"), wire.BlobRequest{Op: wire.BlobList}, wire.BlobReply{Err: "store: request failed"}},
