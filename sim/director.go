@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"volar/hal"
@@ -78,9 +77,8 @@ type Result struct {
 // How patient people are. The first is in the board's time, as what they see.
 const (
 	patience     = 20 * time.Second // with a device that does not decide
-	poorPatience = 4 * time.Second  // of who does not even heed its cues
+	poorPatience = 3 * time.Second  // of who does not even heed its cues
 	between      = time.Second      // from one hand to the next
-	triesAfter   = 3                // waves that come to nothing before a person gives up
 	maxWaves     = 40               // of one presentation
 	forgetFor    = 40 * time.Second // in real time: for a device to drop the order of an enrolment
 )
@@ -165,7 +163,7 @@ func (d *Director) play(ctx context.Context, p *Presentation) (Result, error) {
 	}
 	began := time.Now()
 	act := newAct(p)
-	for r.Waves < maxWaves && r.Again < triesAfter*act.share() {
+	for r.Waves < maxWaves && r.Again < act.tries() {
 		out, swap, err := d.wave(ctx, p, o, act.hand, r.Waves)
 		if err != nil {
 			return r, err
@@ -199,25 +197,18 @@ type act struct {
 }
 
 func newAct(p *Presentation) *act {
-	a := &act{p: p, hand: wire.Left, erring: p.Kind == WrongHand}
-	switch {
-	case p.Hand == wire.Right.String():
-		a.hand = wire.Right
-	case p.Hand == "" && rand.New(rand.NewPCG(p.Seed, uint64(p.ID))).IntN(2) == 1:
-		a.hand = wire.Right
-	}
-	return a
+	return &act{p: p, hand: p.FirstHand(), erring: p.Kind == WrongHand}
 }
 
-// share is how many times as patient as with one wave the person is.
-func (a *act) share() int {
+// tries is how many waves may come to nothing before the person gives up.
+func (a *act) tries() int {
 	switch {
 	case a.p.Kind == Poor || a.p.Kind.Attack():
 		return 1
 	case a.p.purpose() == wire.Enrol:
-		return 4
+		return 12 // of at least six waves
 	}
-	return 1
+	return 3
 }
 
 // swap takes the other hand.

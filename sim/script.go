@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 
 	"volar/sim/palm"
@@ -106,6 +107,17 @@ func (p *Presentation) Check() error {
 	}
 	_, err := p.flaw()
 	return err
+}
+
+// FirstHand is the hand that is presented first.
+func (p *Presentation) FirstHand() wire.Hand {
+	switch p.Hand {
+	case wire.Left.String():
+		return wire.Left
+	case wire.Right.String():
+		return wire.Right
+	}
+	return wire.Left + wire.Hand(rand.New(rand.NewPCG(p.Seed, uint64(p.ID))).IntN(2))
 }
 
 func (p *Presentation) flaw() (*palm.Flaw, error) {
