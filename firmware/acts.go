@@ -21,6 +21,10 @@ const (
 	// heed is how long a cue that a burst earned is shown before the next look.
 	heed = 300 * time.Millisecond
 
+	// slowest is how much slower than its own clock a camera may be: a tape or
+	// a simulation on a busy machine. Guiding lasts by the camera's clock.
+	slowest = 4
+
 	// steadyLooks is how many good looks in a row start a burst.
 	steadyLooks = 2
 )
@@ -126,7 +130,7 @@ func (r *runner) guide(ctx context.Context) Event {
 		r.prompt = hal.CueIdle
 	}
 	g := guidance{want: r.want}
-	for until := time.Now().Add(r.cfg.GuideFor); time.Now().Before(until); {
+	for until := time.Now().Add(slowest * r.cfg.GuideFor); time.Now().Before(until) && g.lasted < r.cfg.GuideFor; {
 		pair, err := capture.Look(ctx, r.dev.Camera, &r.dev.Calibration)
 		if err != nil {
 			return r.cameraLost(ctx, err)
@@ -228,7 +232,7 @@ func (r *runner) seal(context.Context) Event {
 	r.palm = nil
 	done()
 	if err != nil {
-		return r.retry(StageSeal, []string{err.Error()}, hal.CueCentre, Unusable, Poor)
+		return r.retry(StageSeal, []string{err.Error()}, hal.CueAgain, Unusable, Poor)
 	}
 	r.sample = s
 	return Sealed

@@ -37,7 +37,7 @@ func (r *runner) patience() time.Duration {
 	case Approach:
 		return orderFor + actFor
 	case Guide:
-		return r.cfg.GuideFor + actFor
+		return slowest*r.cfg.GuideFor + actFor
 	case Answer:
 		return r.cfg.ShowFor + actFor
 	}

@@ -14,6 +14,9 @@ type guidance struct {
 	want wire.Hand // 0 for any
 	good int       // looks in a row that were good
 
+	first  time.Duration // when the first look was, by the camera's clock
+	lasted time.Duration // since then
+
 	before *quality.Palm // where the palm was
 	at     time.Duration // and when
 	last   hal.Cue       // what the look before asked for
@@ -22,6 +25,10 @@ type guidance struct {
 // look judges one pair and returns the cue to show, CueIdle for none: a cue
 // is shown once two looks in a row ask for it, so that it does not flicker.
 func (g *guidance) look(eyes optics, p *capture.Pair, cal *hal.Calibration) hal.Cue {
+	if g.first == 0 {
+		g.first = p.Dark.At
+	}
+	g.lasted = p.Lit.At - g.first
 	cue := g.judge(eyes, p, cal)
 	if cue == hal.CueIdle {
 		g.good++

@@ -97,11 +97,17 @@ func TestRetries(t *testing.T) {
 		{"no skin", func(b *bench) {
 			b.palm = func(int) (*rectified, error) {
 				p := goodPalm()
-				clear(p.rgbMask[:wire.MaskBytes-8])
-				clear(p.nirMask[:wire.MaskBytes-8])
+				clear(p.rgbMask[:wire.MaskBytes/2])
 				return p, nil
 			}
 		}, Unusable, 3, hal.CueCentre, hal.CueAgain},
+		{"no sample can be made", func(b *bench) {
+			b.palm = func(int) (*rectified, error) {
+				p := goodPalm()
+				p.hand = 0
+				return p, nil
+			}
+		}, Unusable, 3, hal.CueAgain, hal.CueAgain},
 		{"vault says again", answers(wire.Again, wire.Again, wire.Accepted), Accepted, 3, hal.CueAgain, hal.CueAccepted},
 		{"vault says again and again", answers(wire.Again, wire.Again, wire.Again), Unusable, 3, hal.CueAgain, hal.CueAgain},
 		{"vault says no", answers(wire.Refused), Refused, 1, hal.CueWorking, hal.CueRefused},

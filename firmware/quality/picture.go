@@ -2,6 +2,7 @@ package quality
 
 import (
 	"math"
+	"math/bits"
 
 	"volar/hal"
 	"volar/wire"
@@ -16,6 +17,15 @@ const (
 func masked(mask []byte, x, y int) bool {
 	i := y/cell*32 + x/cell
 	return mask[i/8]&(1<<(i%8)) != 0
+}
+
+// share is how much of a mask is set, 0 to 1.
+func share(mask []byte) float64 {
+	n := 0
+	for _, b := range mask {
+		n += bits.OnesCount8(b)
+	}
+	return float64(n) / float64(8*len(mask))
 }
 
 // light is what a raw frame shows inside the palm's square: the mean level

@@ -108,6 +108,7 @@ func Measure(w *Wave, cal *hal.Calibration) (Report, error) {
 	r.add(Distance, w.Distance)
 	r.add(Tilt, w.Tilt)
 	r.place(&w.Palm, cal, w.Distance)
+	r.add(Coverage, min(share(w.RGBMask), share(w.NIRMask)))
 	r.add(Motion, w.Pace)
 
 	level, saturated := light(w.Lit, w.Dark, &w.Palm.ToImage)

@@ -15,6 +15,7 @@ const (
 	Distance   Kind = 1 + iota // mm from the near-infrared camera to the palm
 	Centre                     // of the palm, from the middle of the picture, share of the short side
 	Inside                     // share of the palm's square that is skin in the picture
+	Coverage                   // share of the crop's cells that show skin that can be compared, in the poorer band
 	Spread                     // narrowest gap between fingers, share of the valley distance
 	Tilt                       // degrees between the palm's normal and the camera's axis
 	Exposure                   // mean level of the palm, share of full scale
@@ -25,7 +26,7 @@ const (
 )
 
 var kindNames = [kindCount]string{
-	"none", "distance", "centre", "inside", "spread", "tilt", "exposure", "saturation", "motion", "focus",
+	"none", "distance", "centre", "inside", "coverage", "spread", "tilt", "exposure", "saturation", "motion", "focus",
 }
 
 // String is the measure's name in traces.
@@ -50,6 +51,7 @@ var limits = [kindCount]Limits{
 	Distance:   {40, 55, 100, 120, hal.CueFarther, hal.CueCloser},
 	Centre:     {0, 0, 0.12, 0.25, hal.CueCentre, hal.CueCentre},
 	Inside:     {0.8, 0.95, 1, 1, hal.CueCentre, hal.CueCentre},
+	Coverage:   {0.6, 0.85, 1, 1, hal.CueCentre, hal.CueCentre},
 	Spread:     {0, 0, 1, 1, hal.CueSpread, hal.CueSpread},
 	Tilt:       {0, 0, 10, 18, hal.CueFlatter, hal.CueFlatter},
 	Exposure:   {0.08, 0.2, 0.75, 0.9, hal.CueCloser, hal.CueFarther},
@@ -74,10 +76,10 @@ type Value struct {
 }
 
 // margin is 1 and more where the value is good, 0 on the limit, negative
-// beyond. A value that is not a number is as far beyond as can be.
+// beyond. A value that is no number is as far beyond as can be.
 func (v Value) margin() float64 {
 	l := v.Limits
-	if math.IsNaN(v.Value) {
+	if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
 		return math.Inf(-1)
 	}
 	m := 1.0
