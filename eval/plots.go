@@ -102,7 +102,7 @@ func detPoints(d *Distances) (rates, bounds plotter.XYs) {
 		if fnmr := float64(missed) / float64(len(d.Genuine)); fnmr > 0 && fnmr < 0.5 {
 			rates = append(rates, plotter.XY{X: x, Y: probit(fnmr)})
 		}
-		if upper := clopperPearson(float64(missed), len(d.Genuine))[1]; upper < 0.5 {
+		if upper := clopperPearson(missed, len(d.Genuine))[1]; upper < 0.5 {
 			bounds = append(bounds, plotter.XY{X: x, Y: probit(upper)})
 		}
 	}

@@ -53,17 +53,17 @@ func Measure(d *Distances) Rates {
 		return r
 	}
 	r.EER = equalErrorRate(d)
-	r.EERBounds = clopperPearson(r.EER*float64(r.Genuine), r.Genuine)
+	r.EERBounds = eerBounds(r.EER, r.Genuine)
 	for _, f := range FalseMatchRates {
 		threshold := thresholdAt(d.Impostor, f.Rate)
 		missed := missedAt(d.Genuine, threshold)
 		r.FNMR[f.Name] = float64(missed) / float64(r.Genuine)
-		r.FNMRBounds[f.Name] = clopperPearson(float64(missed), r.Genuine)
+		r.FNMRBounds[f.Name] = clopperPearson(missed, r.Genuine)
 		r.Matches[f.Name] = below(d.Impostor, threshold)
 	}
 	missed := missedAt(d.Genuine, d.Impostor[0])
 	r.FNMRZero = float64(missed) / float64(r.Genuine)
-	r.FNMRZeroBounds = clopperPearson(float64(missed), r.Genuine)
+	r.FNMRZeroBounds = clopperPearson(missed, r.Genuine)
 	return r
 }
 
@@ -107,19 +107,26 @@ func equalErrorRate(d *Distances) float64 {
 	return rate
 }
 
+// eerBounds are the bounds of a share of n genuine comparisons. The rate lies
+// between two whole numbers of errors: the lower bound is that of the fewer, the upper that of the more.
+func eerBounds(rate float64, n int) Bounds {
+	x := rate * float64(n)
+	return Bounds{clopperPearson(int(math.Floor(x)), n)[0], clopperPearson(int(math.Ceil(x)), n)[1]}
+}
+
 // clopperPearson is the exact 95 % interval for a share of which x of n were
-// seen (Clopper and Pearson 1934), through the beta distribution; x need not be whole.
-func clopperPearson(x float64, n int) Bounds {
+// seen (Clopper and Pearson 1934), through the beta distribution.
+func clopperPearson(x, n int) Bounds {
 	const tail = 0.025
 	b := Bounds{0, 1}
 	if n == 0 {
 		return b
 	}
 	if x > 0 {
-		b[0] = distuv.Beta{Alpha: x, Beta: float64(n) - x + 1}.Quantile(tail)
+		b[0] = distuv.Beta{Alpha: float64(x), Beta: float64(n-x) + 1}.Quantile(tail)
 	}
-	if x < float64(n) {
-		b[1] = distuv.Beta{Alpha: x + 1, Beta: float64(n) - x}.Quantile(1 - tail)
+	if x < n {
+		b[1] = distuv.Beta{Alpha: float64(x) + 1, Beta: float64(n - x)}.Quantile(1 - tail)
 	}
 	return b
 }

@@ -46,7 +46,7 @@ func NewReport(what Selection, s *Scores, took time.Duration) (*Report, error) {
 		Selection: what,
 		Rates:     Measure(&s.Fused),
 		FTE:       float64(len(s.Failed)) / float64(s.Samples),
-		FTEBounds: clopperPearson(float64(len(s.Failed)), s.Samples),
+		FTEBounds: clopperPearson(len(s.Failed), s.Samples),
 		Samples:   s.Samples,
 		Failed:    append([]string{}, s.Failed...),
 		Seconds:   took.Seconds(),

@@ -1,10 +1,6 @@
 package matcher
 
-import (
-	"slices"
-
-	"volar/wire"
-)
+import "volar/wire"
 
 const (
 	cells  = 32                // the grid is cells by cells
@@ -41,29 +37,62 @@ const fragile = 0.10
 func encode(f *field, b *bank, valid *validity) *code {
 	c := new(code)
 	var answers [cells * cells]int32
-	sizes := make([]int32, 0, cells*cells)
+	var usable []int // cells of the turned grid that show skin
+	for i, from := range b.cell {
+		if valid.at(from) {
+			usable = append(usable, i)
+		}
+	}
+	if len(usable) == 0 {
+		return c
+	}
+	sizes := make([]int32, len(usable))
 	for k := range planes {
 		b.responses(f, k, &answers)
-		sizes = sizes[:0]
-		for i, a := range answers {
-			if valid.at(b.cell[i]) {
-				sizes = append(sizes, abs(a))
-			}
+		for i, cell := range usable {
+			sizes[i] = abs(answers[cell])
 		}
-		if len(sizes) == 0 {
-			break
-		}
-		slices.Sort(sizes)
-		least := max(sizes[int(fragile*float64(len(sizes)))], 1)
-		for i, a := range answers {
-			if abs(a) >= least && valid.at(b.cell[i]) {
-				c.set(k, i, a < 0)
+		least := max(smallest(sizes, int(fragile*float64(len(sizes)))), 1)
+		for _, cell := range usable {
+			if a := answers[cell]; abs(a) >= least {
+				c.set(k, cell, a < 0)
 			}
 		}
 	}
-	clear(sizes[:cap(sizes)])
+	clear(sizes)
 	clear(answers[:])
 	return c
+}
+
+// smallest returns the value that would stand at index k if v were sorted,
+// by Hoare's selection; it reorders v.
+func smallest(v []int32, k int) int32 {
+	low, high := 0, len(v)-1
+	for low < high {
+		pivot := v[(low+high)/2]
+		i, j := low, high
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i++
+				j--
+			}
+		}
+		if k <= j {
+			high = j
+		} else if k >= i {
+			low = i
+		} else {
+			break
+		}
+	}
+	return v[k]
 }
 
 // set stores a bit that can be relied upon.

@@ -27,14 +27,15 @@ func newSparse(c *code) (s sparse) {
 	return s
 }
 
-// sparseShifts holds the even columns of all rows of a probe after each shift along x.
-type sparseShifts [2*reach + 1][cells]uint64
+// sparseShifts holds the even columns of a probe after each shift along x,
+// the even rows apart from the odd ones: a shift along y meets rows that lie side by side.
+type sparseShifts [2*reach + 1][2][sparseRows]uint64
 
 func newSparseShifts(c *code) *sparseShifts {
 	s := new(sparseShifts)
 	for i := range s {
 		for y := range cells {
-			s[i][y] = sparseRow(&c.bits[y], i-reach)
+			s[i][y%2][y/2] = sparseRow(&c.bits[y], i-reach)
 		}
 	}
 	return s
@@ -94,10 +95,12 @@ func sparseSpan(dy int) (first, end int) {
 func (s *sparseShifts) distance(g *sparse, dx, dy int) float64 {
 	first, end := sparseSpan(dy)
 	known := &sparseTable[dx+reach]
-	rows := s[dx+reach][2*first-dy:]
 	columns, differ := known.columns, 0
-	for i, v := range g[first:end] {
-		differ += bits.OnesCount64((v ^ rows[2*i]) & columns)
+	enrolled := g[first:end]
+	from := 2*first - dy // the probe's row that meets the first
+	rows := s[dx+reach][from&1][from>>1:][:len(enrolled)]
+	for i, v := range enrolled {
+		differ += bits.OnesCount64((v ^ rows[i]) & columns)
 	}
 	agreement := float64((known.half[dy+reach] - float64(differ)) * known.weight[dy+reach])
 	return Farthest - agreement
