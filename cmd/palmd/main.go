@@ -1,0 +1,120 @@
+// Command palmd is the firmware of a palm device.
+//
+// It runs on board "sim", whose cameras see synthetic people who follow a
+// script. Standard output has one line of JSON for each thing that happens.
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitDone  = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+const usage = `palmd is the firmware of a palm device.
+
+  palmd -board sim -state DIR -print                       # says which key the operator has to sign
+  palmd -board sim -state DIR -config unit.toml -script people.jsonl
+
+It prints one line of JSON for each thing that happens, and with -script ends when the script does.
+Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or input.
+
+`
+
+// options are what the command line says.
+type options struct {
+	board  string
+	state  string
+	config string
+	script string
+	seed   uint64
+	speed  float64
+	print  bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	o, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(exitDone)
+	}
+	if err == nil {
+		err = run(ctx, o, os.Stdout, log)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "palmd: %v\n", err)
+		if errors.As(err, new(usageError)) {
+			os.Exit(exitUsage)
+		}
+		os.Exit(exitError)
+	}
+}
+
+// usageError is a mistake of whoever started the program.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func parse(args []string, help io.Writer) (o options, err error) {
+	f := flag.NewFlagSet("palmd", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&o.board, "board", "", "`name` of the board; only \"sim\" has drivers so far (required)")
+	f.StringVar(&o.state, "state", "", "`folder` of the unit's key and settings (required)")
+	f.StringVar(&o.config, "config", "", "the unit's configuration `file` (required without -print)")
+	f.StringVar(&o.script, "script", "", "board sim: `file` that says who comes, one JSON object a line (required without -print)")
+	f.Uint64Var(&o.seed, "seed", 1, "board sim: what the synthetic people are drawn from")
+	f.Float64Var(&o.speed, "speed", 1, "board sim: how many times faster than real cameras; 0 never waits")
+	f.BoolVar(&o.print, "print", false, "print the unit's public key as JSON and end")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(help, usage)
+			f.SetOutput(help)
+			f.PrintDefaults()
+		}
+		return o, usageError{err}
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, usageError{fmt.Errorf("unexpected argument %q", f.Arg(0))}
+	case o.board == "" || o.state == "":
+		return o, usageError{errors.New("-board and -state are required; -help says more")}
+	case o.board != "sim":
+		return o, usageError{fmt.Errorf("board %q has no drivers yet; -board sim has", o.board)}
+	case !o.print && (o.config == "" || o.script == ""):
+		return o, usageError{errors.New("-config and -script are required; -help says more")}
+	case o.speed < 0:
+		return o, usageError{fmt.Errorf("-speed %g, allowed 0 and up", o.speed)}
+	}
+	return o, nil
+}
+
+// run brings the board to life and keeps it running.
+func run(ctx context.Context, o options, out io.Writer, log *slog.Logger) error {
+	board, stage, err := open(o)
+	if err != nil {
+		return err
+	}
+	if o.print {
+		key := board.Device().Identity.Public()
+		return json.NewEncoder(out).Encode(map[string]string{
+			"unit": board.Device().Unit, "board": o.board, "key": hex.EncodeToString(key[:]),
+		})
+	}
+	return serve(ctx, o, board, stage, out, log)
+}

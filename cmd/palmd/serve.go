@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"sync"
+	"time"
+
+	"volar/boards"
+	"volar/cmd/internal/uplink"
+	"volar/firmware"
+	"volar/sim"
+	"volar/sim/palm"
+)
+
+// open brings board sim and its stage to life.
+func open(o options) (*sim.Board, *sim.Stage, error) {
+	descriptor, err := boards.Load(boards.Tree, o.board)
+	if err != nil {
+		return nil, nil, err
+	}
+	stage, err := sim.NewStage(descriptor, palm.DefaultRig(), o.seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	speed := o.speed
+	if speed == 0 {
+		speed = math.Inf(1)
+	}
+	board, err := sim.New(sim.Options{Board: descriptor, Dir: o.state, Speed: speed, Empty: stage.Empty()})
+	return board, stage, err
+}
+
+// lines writes one JSON object a line. The first error stays.
+type lines struct {
+	mu  sync.Mutex
+	to  *json.Encoder
+	err error
+}
+
+func (l *lines) write(v any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = l.to.Encode(v)
+	}
+}
+
+// result is the line that tells how a presentation of the script ended.
+type result struct {
+	Kind   string     `json:"kind"` // "result"; other lines are firmware.Trace
+	Result sim.Result `json:"result"`
+}
+
+// serve runs the firmware until the script or ctx ends.
+func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, out io.Writer, log *slog.Logger) error {
+	unit, err := uplink.Load(o.config)
+	if err != nil {
+		return usageError{err}
+	}
+	if !unit.Development {
+		return usageError{errors.New("board sim is no camera: it runs only where the configuration says development = true")}
+	}
+	script, err := readScript(o.script)
+	if err != nil {
+		return usageError{err}
+	}
+	dial, err := unit.Dialer(board.Device().Identity, func(notice string) { log.Warn(notice) })
+	if err != nil {
+		return usageError{err}
+	}
+	said := &lines{to: json.NewEncoder(out)}
+	director := sim.Direct(board, stage, script, nil)
+	director.Done = func(r sim.Result) { said.write(result{"result", r}) }
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	device := make(chan error, 1)
+	go func() {
+		defer stop() // a script without a device would wait for ever
+		device <- firmware.Run(ctx, board.Device(), firmware.Config{
+			Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
+			Orders:  orders{director},
+			GuideFor: wait(15*time.Second, o.speed), ShowFor: wait(1500*time.Millisecond, o.speed),
+			Trace:   func(t firmware.Trace) { said.write(t) },
+			Decided: func(d firmware.Decision) {
+				director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
+			},
+		})
+	}()
+	err = director.Run(ctx)
+	stop()
+	return errors.Join(<-device, err, said.err)
+}
+
+// wait is how long the device waits for a person where it waits d for one
+// before real cameras. Without pacing a frame still costs what drawing it does.
+func wait(d time.Duration, speed float64) time.Duration {
+	if speed == 0 {
+		speed = 3
+	}
+	return time.Duration(float64(d) / speed)
+}
+
+func readScript(path string) ([]sim.Presentation, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("script: %w", err)
+	}
+	defer f.Close()
+	return sim.ParseScript(f)
+}
+
+// orders are what the script's till or door asks the device for.
+type orders struct{ *sim.Director }
+
+func (o orders) Next(ctx context.Context) (firmware.Order, error) {
+	purpose, person, err := o.Director.Next(ctx)
+	return firmware.Order{Purpose: purpose, Person: person}, err
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"volar/cmd/internal/stack"
+	"volar/firmware"
+	"volar/sim"
+)
+
+// maxPeople bounds a demonstration; it plays in real processes, some seconds a person.
+const maxPeople = 1000
+
+type demo struct {
+	people int
+	seed   uint64
+	json   bool
+	dir    string
+	out    io.Writer
+	log    io.Writer
+}
+
+func newDemoCommand() *cobra.Command {
+	d := demo{}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Enrol and recognise synthetic palms: device, host and vault as processes",
+		Long: `demo starts palmhost, palmlaunch, palmvault and palmd on loopback, enrols people with
+both hands, and presents genuine palms, strangers, impostors, wrong hands, poor captures, prints and
+a screen. It prints a line for each wave and a closing table, and fails on any wrong decision.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			d.out, d.log = c.OutOrStdout(), c.ErrOrStderr()
+			return d.run(c.Context())
+		},
+	}
+	c.Flags().IntVar(&d.people, "people", 6, "how many people to enrol")
+	c.Flags().Uint64Var(&d.seed, "seed", 1, "what the people and their movements are drawn from")
+	c.Flags().BoolVar(&d.json, "json", false, "print the closing table as JSON, and no lines")
+	c.Flags().StringVar(&d.dir, "keep", "", "write the processes' files and logs into this folder and keep them")
+	return c
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if d.people < 1 || d.people > maxPeople {
+		return usageError{fmt.Errorf("--people %d, allowed 1 to %d", d.people, maxPeople)}
+	}
+	dir, tidy, err := d.folder()
+	if err != nil {
+		return err
+	}
+	defer tidy()
+	log, err := os.Create(filepath.Join(dir, "processes.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	bin, err := programs()
+	if err != nil {
+		return err
+	}
+	s, err := stack.Start(ctx, stack.Options{Bin: bin, Dir: dir, Log: log})
+	if err != nil {
+		return fmt.Errorf("demo: %w%s", err, tail(log.Name()))
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	show := newDemoShow(d, demoScript(d.people, d.seed), s)
+	show.opening()
+	if err := d.device(ctx, bin, dir, log, s, show); err != nil {
+		return fmt.Errorf("demo: %w%s", err, tail(log.Name()))
+	}
+	if show.sum.Bytes, err = s.Received(ctx); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return show.closing()
+}
+
+// folder is where the processes write; tidy removes it unless it is kept.
+func (d *demo) folder() (dir string, tidy func(), err error) {
+	if d.dir != "" {
+		return d.dir, func() {}, os.MkdirAll(d.dir, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "palmsim-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// programs is the folder of this program: the others lie beside it.
+func programs() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Dir(self)
+	for _, p := range []string{"palmd", "palmhost", "palmlaunch", "palmvault"} {
+		if _, err := os.Stat(filepath.Join(bin, p)); err != nil {
+			return "", fmt.Errorf("%w; `make build` puts all programs side by side", err)
+		}
+	}
+	return bin, nil
+}
+
+// device provisions palmd and plays the script on it.
+func (d *demo) device(ctx context.Context, bin, dir string, log io.Writer, s *stack.Stack, show *demoShow) error {
+	palmd, state := filepath.Join(bin, "palmd"), filepath.Join(dir, "unit")
+	out, err := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-print").Output()
+	if err != nil {
+		return fmt.Errorf("palmd -print: %w", err)
+	}
+	var said struct{ Unit, Key string }
+	if err := json.Unmarshal(out, &said); err != nil {
+		return fmt.Errorf("palmd -print: %w", err)
+	}
+	key, err := hex.DecodeString(said.Key)
+	if err != nil || len(key) != 32 {
+		return fmt.Errorf("palmd -print: key %q", said.Key)
+	}
+	config, script := filepath.Join(dir, "unit.toml"), filepath.Join(dir, "people.jsonl")
+	if err := errors.Join(writeUnit(config, s, said.Unit, [32]byte(key)), writeScript(script, show.script)); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-config", config,
+		"-script", script, "-seed", strconv.FormatUint(d.seed, 10), "-speed", "0")
+	cmd.Stderr = log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	lines, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	heard := show.listen(lines)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("palmd: %w", err)
+	}
+	return heard
+}
+
+func writeUnit(path string, s *stack.Stack, name string, key [32]byte) error {
+	unit, err := s.Unit(name, key)
+	if err != nil {
+		return err
+	}
+	b, err := unit.Encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o600)
+}
+
+func writeScript(path string, script []sim.Presentation) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sim.WriteScript(f, script), f.Close())
+}
+
+// tail is the end of a log, for an error that it explains.
+func tail(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) == 0 {
+		return ""
+	}
+	const most = 2000
+	return "\nthe processes said last:\n" + string(b[max(0, len(b)-most):])
+}
+
+// deviceLine is a line of palmd: a trace, or the result of a presentation.
+type deviceLine struct {
+	firmware.Trace
+	Result *sim.Result `json:"result"`
+}
+
+// listen follows palmd to its end.
+func (s *demoShow) listen(r io.Reader) error {
+	in := bufio.NewScanner(r)
+	for in.Scan() {
+		var l deviceLine
+		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+			return fmt.Errorf("palmd said what is no line of its own: %w", err)
+		}
+		s.heard(l)
+	}
+	return in.Err()
+}
