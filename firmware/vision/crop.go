@@ -67,21 +67,24 @@ func (ms *mats) cropWords(m *gocv.Mat, h [9]float64, skin func(Point) bool) Crop
 // mark sets the mask's bit of each cell whose middle is skin and in the
 // picture, and of which less than a quarter is burnt out.
 func (c *Crop) mark(skin func(Point) bool, burnt func(i int) bool, seen func(Point) bool) {
-	const half = (cell - 1) / 2.
-	for y := range cells {
-		for x := range cells {
-			p := Point{float64(cell*x) + half, float64(cell*y) + half}
-			n := 0
-			for i := range cell * cell {
-				if burnt((cell*y+i/cell)*wire.Side + cell*x + i%cell) {
-					n++
-				}
-			}
-			if skin(p) && seen(p) && 4*n < cell*cell {
-				c.Mask[(cells*y+x)/8] |= 1 << (x % 8)
+	for i := range cells * cells {
+		x, y := cell*(i%cells), cell*(i/cells)
+		n := 0
+		for k := range cell * cell {
+			if burnt((y+k/cell)*wire.Side + x + k%cell) {
+				n++
 			}
 		}
+		if p := cellMiddle(i); skin(p) && seen(p) && 4*n < cell*cell {
+			c.Mask[i/8] |= 1 << (i % 8)
+		}
 	}
+}
+
+// cellMiddle is where cell i of the mask has its middle, in crop pixels.
+func cellMiddle(i int) Point {
+	const half = (cell - 1) / 2.
+	return Point{float64(cell*(i%cells)) + half, float64(cell*(i/cells)) + half}
 }
 
 // seen tells of a place in the crop whether m shows it.

@@ -13,10 +13,11 @@ type triple struct {
 	d           float64
 	across, out Point
 	cost        float64
+	spread      float64 // width of the narrowest gap, as a share of d
 }
 
 // maxCost is the cost above which no guess is believed.
-const maxCost = 14
+const maxCost = 9
 
 // fourFingers finds the three valleys among the notches: of all triples, the
 // one that departs least from the anatomy of a hand.

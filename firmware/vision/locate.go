@@ -48,6 +48,13 @@ func gain(words []uint16, share, top float64) float64 {
 	return top / 1023
 }
 
+// The least of the palm's square that must be in view, and the least
+// certainty about which hand it is.
+const (
+	minInside = 0.8
+	minSure   = 0.25
+)
+
 // locate finds the palm in an 8-bit working picture of which one pixel is
 // scale pixels of the full one.
 func (ms *mats) locate(grey *gocv.Mat, scale float64) (*Palm, *silhouette, error) {
@@ -58,42 +65,83 @@ func (ms *mats) locate(grey *gocv.Mat, scale float64) (*Palm, *silhouette, error
 	ns := s.notches()
 	t, err := s.fourFingers(ns)
 	if err != nil {
+		return nil, nil, s.blame(err)
+	}
+	if err := s.gaps(&t); err != nil {
 		return nil, nil, err
 	}
 	side, sure := s.thumbSide(&t, ns)
+	if sure < minSure {
+		return nil, nil, s.blame(fmt.Errorf("%w: left or right hand (certainty %.2f, needs %.1f)", ErrUnsure, sure, minSure))
+	}
 	if side > 0 { // index first
 		t.v[0], t.v[2] = t.v[2], t.v[0]
 		t.across = t.across.times(-1)
 	}
-	p := &Palm{Hand: wire.Left, Sureness: sure}
+	p := &Palm{Hand: wire.Left, Sureness: sure, Spread: t.spread}
 	if t.across.cross(t.out) > 0 {
 		p.Hand = wire.Right
 	}
 	for i, n := range t.v {
-		p.Valleys[i] = s.refine(n, t.d)
+		p.Valleys[i] = n.at
 	}
 	p.ToImage, p.Side = palmFrame(p.Valleys, t.out)
-	s.describe(p, &t)
+	s.describe(p)
+	if p.Inside < minInside {
+		return nil, nil, fmt.Errorf("%w: %.0f%% of its square is in view, needs %.0f%%", ErrCutOff, 100*p.Inside, 100*minInside)
+	}
 	p.enlarge(scale)
 	return p, s, nil
 }
 
+// gaps refines the valleys of t and the directions of their gaps.
+func (s *silhouette) gaps(t *triple) error {
+	t.spread = math.Inf(1)
+	for i := range t.v {
+		n := &t.v[i]
+		n.at = s.refine(*n, t.d)
+		g, ok := s.trace(*n, t.d)
+		if !ok {
+			return fmt.Errorf("%w: the edge of the picture is too near to a gap between the fingers", ErrCutOff)
+		}
+		n.open = g.axis
+		t.spread = min(t.spread, g.width/t.d)
+	}
+	return nil
+}
+
+// blame turns an error into ErrCutOff where much of the picture's edge is
+// hand: what is missing is probably out of view.
+func (s *silhouette) blame(err error) error {
+	on, n := 0, 0
+	for i := range s.skin {
+		if x, y := i%s.w, i/s.w; x == 0 || y == 0 || x == s.w-1 || y == s.h-1 {
+			n++
+			if s.skin[i] != 0 {
+				on++
+			}
+		}
+	}
+	if float64(on) < 0.33*float64(n) {
+		return err
+	}
+	return fmt.Errorf("%w: the hand fills %d%% of the picture's edge (%v)", ErrCutOff, 100*on/n, err)
+}
+
 // describe fills in what package quality judges.
-func (s *silhouette) describe(p *Palm, t *triple) {
+func (s *silhouette) describe(p *Palm) {
 	const half = (wire.Side - 1) / 2.
 	p.Centre = apply(p.ToImage, Point{half, half})
 	p.Coverage = p.Side / float64(min(s.w, s.h))
 	up := apply(p.ToImage, Point{half, 0}).sub(p.Centre)
 	p.RotationDeg = math.Atan2(up.X, -up.Y) * 180 / math.Pi
 	in := 0
-	for y := range 32 {
-		for x := range 32 {
-			if s.on(apply(p.ToImage, Point{float64(4*x) + 1.5, float64(4*y) + 1.5})) {
-				in++
-			}
+	for i := range cells * cells {
+		if s.on(apply(p.ToImage, cellMiddle(i))) {
+			in++
 		}
 	}
-	p.Inside = float64(in) / (32 * 32)
+	p.Inside = float64(in) / (cells * cells)
 }
 
 // enlarge moves p from the working picture to the full one.

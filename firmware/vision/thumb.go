@@ -4,15 +4,21 @@ package vision
 // the first, above 0 beyond the last, and how surely, 0 to 1.
 //
 // Three signs are added up, since a hand close to the camera hides any of
-// them: the valley line slopes down towards the little finger, so that the
-// gaps lean towards the index; the thumb's web is a notch beside the palm;
-// and with its ball and the thumb the palm is wider on that side.
+// them: the web of the thumb is a notch beside the palm; the valley line
+// slopes down towards the little finger, so that the gaps lean towards the
+// index; and with the thumb and its ball the palm is wider on that side. The
+// web counts most: lean and breadth differ from hand to hand.
 func (s *silhouette) thumbSide(t *triple, ns []notch) (side int, sure float64) {
-	vote := s.lean(t) + s.web(t, ns) + s.breadth(t)
-	if vote < 0 {
-		return -1, min(-vote, 1)
+	axis := t.v[0].open.add(t.v[1].open).add(t.v[2].open).unit()
+	beside := Point{-axis.Y, axis.X}
+	beside = beside.times(sign(beside.dot(t.across)))
+	web := s.web(t, ns, axis, beside)
+	vote := s.lean(t) + web + s.breadth(t, axis, beside)
+	sure = min(vote*sign(vote), 1)
+	if web == 0 {
+		sure /= 2
 	}
-	return 1, min(vote, 1)
+	return int(sign(vote)), sure
 }
 
 // lean is below 0 where the gaps lean towards the first valley.
@@ -21,35 +27,28 @@ func (s *silhouette) lean(t *triple) float64 {
 	for _, n := range t.v {
 		sum += n.open.dot(t.across)
 	}
-	return clamp(sum, 0.6)
+	return clamp(sum, 0.5)
 }
 
-// web is below 0 where a notch beside the palm, like that between thumb and
-// index, lies beyond the first valley.
-func (s *silhouette) web(t *triple, ns []notch) float64 {
+// web is below 0 where a notch like that between thumb and index lies beyond
+// the first valley. Lengths are in distances of the outer valleys, from the
+// middle valley; beside runs from the first to the last.
+func (s *silhouette) web(t *triple, ns []notch, axis, beside Point) float64 {
 	vote := 0.0
-	mid := t.v[0].at.add(t.v[2].at).times(0.5)
 	for _, n := range ns {
-		r := n.at.sub(mid).times(1 / t.d)
-		x, y := r.dot(t.across), -r.dot(t.out)
-		if n.hole || y < -0.15 || y > 1.3 || x*sign(x) < 0.55 || x*sign(x) > 1.5 {
-			continue
+		r := n.at.sub(t.v[1].at).times(1 / t.d)
+		x, y := r.dot(beside), -r.dot(axis)
+		if !n.hole && x*sign(x) > 0.6 && x*sign(x) < 1.4 && y > 0.35 && y < 1.55 && n.open.dot(axis) > 0.6 {
+			vote += 1.2 * sign(x)
 		}
-		if n.open.dot(t.out) < -0.2 { // opens to the wrist: a sleeve
-			continue
-		}
-		vote += sign(x) * 0.7
 	}
-	return clamp(vote, 0.7)
+	return clamp(vote, 1.2)
 }
 
 // breadth is below 0 where more of the hand lies beyond the first valley
 // than beyond the last. Rows that the picture cuts do not count.
-func (s *silhouette) breadth(t *triple) float64 {
+func (s *silhouette) breadth(t *triple, axis, beside Point) float64 {
 	sum, n := 0.0, 0.0
-	axis := t.v[0].open.add(t.v[1].open).add(t.v[2].open).unit()
-	beside := Point{-axis.Y, axis.X}
-	beside = beside.times(sign(beside.dot(t.across)))
 	for i := 1; i <= 12; i++ {
 		from := t.v[1].at.towards(axis, -0.1*float64(i)*t.d)
 		a, okA := s.reach(from, beside.times(-1), 2.2*t.d)
@@ -62,7 +61,7 @@ func (s *silhouette) breadth(t *triple) float64 {
 	if n < 3 {
 		return 0
 	}
-	return clamp(sum/n, 0.5)
+	return clamp(sum/n, 0.4)
 }
 
 // reach is how far the hand goes on from p. It is false where the picture ends first.
