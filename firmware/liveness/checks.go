@@ -111,6 +111,6 @@ var veins = Check{
 // 5 mm over the hollow of a flat hand; paper and glass do not, and paper that
 // is bent bends one way.
 var relief = Check{
-	Name: "relief", Min: 0.4, Max: 6,
+	Name: "relief", Min: 0.3, Max: 6,
 	Measure: func(e *Evidence) (float64, error) { return e.Relief, nil },
 }

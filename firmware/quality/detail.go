@@ -1,10 +1,17 @@
 package quality
 
+import "math"
+
+// faint is the least deviation of a crop's detail, as a share of its mean
+// level: a third of the least that synthetic palms have. Below it there is
+// noise alone, which is never out of focus.
+const faint = 0.005
+
 // focus is the energy of the fine detail of a channel (between sigma 1 and 2
 // pixels of the crop) as a share of all detail (between sigma 1 and 4), 0 to
 // 1: a ratio, so neither light nor contrast of the skin counts, and in the
 // crop's own scale, so neither does distance. Below sigma 1 there is more
-// noise than palm.
+// noise than palm. A crop without detail has no focus: 0.
 func focus(pix []byte, channels, channel int, mask []byte) float64 {
 	fine := make([]float32, side*side)
 	for i := range fine {
@@ -21,11 +28,13 @@ func focus(pix []byte, channels, channel int, mask []byte) float64 {
 	smooth(fine, scratch)
 	middle := blur(fine, 3)
 	coarse := blur(middle, 12)
-	var some, all float64
+	var n, sum, some, all float64
 	for y := range side {
 		for x := range side {
 			if i := y*side + x; masked(mask, x, y) {
 				f, a := float64(fine[i]-middle[i]), float64(fine[i]-coarse[i])
+				n++
+				sum += float64(coarse[i])
 				some += f * f
 				all += a * a
 			}
@@ -33,6 +42,9 @@ func focus(pix []byte, channels, channel int, mask []byte) float64 {
 	}
 	for _, p := range [][]float32{fine, middle, coarse, scratch} {
 		clear(p)
+	}
+	if math.Sqrt(all/n) < faint*sum/n {
+		return 0
 	}
 	return some / all
 }

@@ -45,8 +45,9 @@ type Sight struct {
 func Guide(s *Sight, cal *hal.Calibration) Report {
 	var r Report
 	p := &s.Palm
-	r.Values = append(r.Values, Value{Kind: Distance, Value: cal.NIR.Fx * palmSide / p.Side, Limits: guessed})
-	r.place(p, cal, cal.NIR.Fx*palmSide/p.Side)
+	distance := cal.NIR.Fx * palmSide / p.Side
+	r.within(guessed, Distance, distance)
+	r.place(p, cal, distance)
 	level, saturated := light(s.Lit, s.Dark, &p.ToImage)
 	r.add(Exposure, level)
 	r.add(Saturation, saturated)
@@ -117,6 +118,6 @@ func Measure(w *Wave, cal *hal.Calibration) (Report, error) {
 	r.add(Exposure, colours)
 	r.add(Saturation, max(saturated, burnt))
 	r.add(Focus, focus(w.NIR, 1, 0, w.NIRMask))
-	r.add(Focus, focus(w.RGB, 3, 1, w.RGBMask)) // green shows the creases best
+	r.within(sharpColour, Focus, focus(w.RGB, 3, 1, w.RGBMask)) // green shows the creases best
 	return r, nil
 }

@@ -100,18 +100,21 @@ func TestGuide(t *testing.T) {
 	}
 }
 
-// grain is a crop of noise, smoothed so often.
+// grain is a crop of noise, smoothed so often, of one contrast.
 func grain(channels, smoothed int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	p, scratch := make([]float32, side*side), make([]float32, side*side)
 	for i := range p {
 		p[i] = rng.Float32() - 0.5
 	}
-	gain := float32(100)
 	for range smoothed {
 		smooth(p, scratch)
-		gain *= 1.3
 	}
+	sum := 0.0
+	for _, v := range p {
+		sum += float64(v * v)
+	}
+	gain := float32(25 / math.Sqrt(sum/side/side))
 	out := make([]byte, 0, channels*side*side)
 	for _, v := range p {
 		for range channels {
@@ -138,16 +141,21 @@ func TestMeasure(t *testing.T) {
 		spoil func(*Wave)
 		kind  Kind
 	}{
-		"tilted":       {func(w *Wave) { w.Tilt = 25 }, Tilt},
-		"far":          {func(w *Wave) { w.Distance = 140 }, Distance},
-		"moving":       {func(w *Wave) { w.Pace = 200 }, Motion},
-		"blurred NIR":  {func(w *Wave) { w.NIR = grain(1, 9) }, Focus},
-		"blurred RGB":  {func(w *Wave) { w.RGB = grain(3, 9) }, Focus},
-		"burnt RGB":    {func(w *Wave) { copy(w.RGB, bytes.Repeat([]byte{255}, 6000)) }, Saturation},
-		"black RGB":    {func(w *Wave) { clear(w.RGB) }, Exposure},
-		"half a palm":  {func(w *Wave) { clear(w.RGBMask[:wire.MaskBytes/2]) }, Coverage},
-		"no skin":      {func(w *Wave) { clear(w.NIRMask) }, Coverage},
-		"flat grey":    {func(w *Wave) { copy(w.NIR, bytes.Repeat([]byte{99}, len(w.NIR))) }, Focus},
+		"tilted":      {func(w *Wave) { w.Tilt = 25 }, Tilt},
+		"far":         {func(w *Wave) { w.Distance = 140 }, Distance},
+		"moving":      {func(w *Wave) { w.Pace = 200 }, Motion},
+		"blurred NIR": {func(w *Wave) { w.NIR = grain(1, 14) }, Focus},
+		"blurred RGB": {func(w *Wave) { w.RGB = grain(3, 14) }, Focus},
+		"burnt RGB":   {func(w *Wave) { copy(w.RGB, bytes.Repeat([]byte{255}, 6000)) }, Saturation},
+		"black RGB":   {func(w *Wave) { clear(w.RGB) }, Exposure},
+		"half a palm": {func(w *Wave) { clear(w.RGBMask[:wire.MaskBytes/2]) }, Coverage},
+		"no skin":     {func(w *Wave) { clear(w.NIRMask) }, Coverage},
+		"flat grey":   {func(w *Wave) { copy(w.NIR, bytes.Repeat([]byte{99}, len(w.NIR))) }, Focus},
+		"noise alone": {func(w *Wave) {
+			for i := range w.NIR {
+				w.NIR[i] = 120 + w.NIR[i]&1
+			}
+		}, Focus},
 		"beside":       {func(w *Wave) { w.Palm.Centre.Y += 130 }, Centre},
 		"no distance":  {func(w *Wave) { w.Distance = math.NaN() }, Distance},
 		"not a number": {func(w *Wave) { w.Tilt = math.NaN() }, Tilt},
@@ -189,7 +197,7 @@ func TestMeasureRefusesOtherSizes(t *testing.T) {
 func TestFocusFalls(t *testing.T) {
 	mask := bytes.Repeat([]byte{0xff}, wire.MaskBytes)
 	last := math.Inf(1)
-	for n := range 10 {
+	for n := range 20 {
 		f := focus(grain(1, n), 1, 0, mask)
 		if f >= last || f <= 0 {
 			t.Errorf("smoothed %d times: %g after %g", n, f, last)

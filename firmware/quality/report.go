@@ -52,17 +52,21 @@ var limits = [kindCount]Limits{
 	Centre:     {0, 0, 0.12, 0.25, hal.CueCentre, hal.CueCentre},
 	Inside:     {0.8, 0.95, 1, 1, hal.CueCentre, hal.CueCentre},
 	Coverage:   {0.6, 0.85, 1, 1, hal.CueCentre, hal.CueCentre},
-	Spread:     {0, 0, 1, 1, hal.CueSpread, hal.CueSpread},
+	Spread:     {0.015, 0.035, 1, 1, hal.CueSpread, hal.CueSpread},
 	Tilt:       {0, 0, 10, 18, hal.CueFlatter, hal.CueFlatter},
 	Exposure:   {0.08, 0.2, 0.75, 0.9, hal.CueCloser, hal.CueFarther},
 	Saturation: {0, 0, 0.001, 0.005, hal.CueFarther, hal.CueFarther},
 	Motion:     {0, 0, 30, 80, hal.CueStill, hal.CueStill},
-	Focus:      {0.08, 0.14, 1, 1, hal.CueStill, hal.CueStill},
+	Focus:      {0.12, 0.15, 1, 1, hal.CueStill, hal.CueStill},
 }
+
+// sharpColour is the range of focus in colour, where skin is sharper than in
+// near infrared, which it scatters.
+var sharpColour = Limits{0.145, 0.185, 1, 1, hal.CueStill, hal.CueStill}
 
 // guessed is the distance's range where it is told from the size of the palm:
 // wider by what hands differ from each other.
-var guessed = Limits{38, 48, 115, 135, hal.CueFarther, hal.CueCloser}
+var guessed = Limits{38, 48, 120, 145, hal.CueFarther, hal.CueCloser}
 
 // position tells the measures of where the palm is from those of the picture.
 // A palm in the wrong place makes a poor picture, so place is cured first.
@@ -124,8 +128,11 @@ type Report struct {
 	Values []Value
 }
 
-func (r *Report) add(k Kind, v float64) {
-	r.Values = append(r.Values, Value{Kind: k, Value: v, Limits: limits[k]})
+func (r *Report) add(k Kind, v float64) { r.within(limits[k], k, v) }
+
+// within adds a measure that has limits of its own.
+func (r *Report) within(l Limits, k Kind, v float64) {
+	r.Values = append(r.Values, Value{Kind: k, Value: v, Limits: l})
 }
 
 // Worst is the measure that decides. Among those that fail, a wrong position
