@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -204,4 +205,48 @@ func (b *box) read(name string) string {
 		b.t.Fatal(err)
 	}
 	return string(content)
+}
+
+// Whenever it is killed: who was told that the enrolment is done is there
+// after the next start, and who was told that they are forgotten is not.
+func TestKilledAnywhere(t *testing.T) {
+	b := newBox(t)
+	enrolled, forgotten := map[uint64]wire.Person{}, map[uint64]bool{}
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) // another place every time
+	for life := range uint64(6) {
+		r := b.start()
+		s := r.mustDial()
+		for palm, who := range enrolled {
+			if a := wave(t, s, wire.Verify, who, wire.Left, palm); a.Status != wire.Accepted {
+				t.Errorf("life %d: palm %d was enrolled and is %v", life, palm, a.Status)
+			}
+		}
+		for palm := range forgotten {
+			if a := wave(t, s, wire.Identify, wire.Person{}, wire.Left, palm); a.Status != wire.Refused {
+				t.Errorf("life %d: palm %d was forgotten and is %v", life, palm, a.Status)
+			}
+		}
+		after := time.Duration(rng.IntN(1500)) * time.Millisecond
+		time.AfterFunc(after, func() { _ = r.cmd.Process.Kill() })
+		for palm := 100 * life; ; palm++ { // until it dies
+			who, err := tryEnrol(s, palm)
+			if err != nil {
+				break
+			}
+			enrolled[palm] = who
+			if palm%2 == 0 {
+				continue
+			}
+			delete(enrolled, palm) // from here on either may be true
+			a, err := try(s, wire.Delete, who, wire.Left, palm)
+			if err != nil {
+				break
+			}
+			if a.Status == wire.Accepted {
+				forgotten[palm] = true
+			}
+		}
+		<-r.done
+	}
+	t.Logf("%d enrolled, %d forgotten", len(enrolled), len(forgotten))
 }

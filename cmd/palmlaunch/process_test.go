@@ -214,6 +214,13 @@ func (b *box) answer(q wire.BlobRequest) wire.BlobReply {
 
 // carry gives what the vault sends to the devices that it is for.
 func (r *running) carry() {
+	defer func() { // the vault is gone, and every connection with it
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, device := range r.devices {
+			device.Close()
+		}
+	}()
 	for {
 		b, err := wire.ReadFrame32(r.sessions, wire.MaxEnvelope)
 		if err != nil {
@@ -227,7 +234,11 @@ func (r *running) carry() {
 		r.mu.Lock()
 		device := r.devices[e.Session]
 		r.mu.Unlock()
-		if e.Kind == wire.Close || device == nil {
+		if device == nil {
+			r.box.t.Errorf("the vault speaks to session %d, which nobody opened", e.Session)
+			return
+		}
+		if e.Kind == wire.Close {
 			device.Close()
 			continue
 		}
@@ -295,19 +306,27 @@ func (r *running) mustDial() *link.Session {
 	return s
 }
 
-// wave shows a palm.
-func wave(t *testing.T, s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm uint64) wire.Answer {
-	t.Helper()
+// try shows a palm.
+func try(s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm uint64) (wire.Answer, error) {
 	m, err := s.Call(context.Background(), wire.Begin{Purpose: p, Person: who})
 	if err != nil {
-		t.Fatal(err)
+		return wire.Answer{}, err
 	}
 	view := wire.View{Band: wire.NIR, Pix: texture(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
 	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}})
 	if err != nil {
+		return wire.Answer{}, err
+	}
+	return m.(wire.Answer), nil
+}
+
+func wave(t *testing.T, s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm uint64) wire.Answer {
+	t.Helper()
+	a, err := try(s, p, who, hand, palm)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return m.(wire.Answer)
+	return a
 }
 
 // texture is waves of random directions: another seed is another palm.
@@ -329,21 +348,31 @@ func texture(seed uint64) []byte {
 	return pix
 }
 
-func enrol(t *testing.T, s *link.Session, palm uint64) wire.Person {
-	t.Helper()
+// tryEnrol enrols a person with both hands.
+func tryEnrol(s *link.Session, palm uint64) (wire.Person, error) {
 	hand := wire.Left
 	for range 6 {
-		switch a := wave(t, s, wire.Enrol, wire.Person{}, hand, palm); a.Status {
-		case wire.More:
-			hand = a.Hand
-		case wire.Accepted:
-			return a.Person
-		default:
-			t.Fatalf("enrolment: %v", a.Status)
+		a, err := try(s, wire.Enrol, wire.Person{}, hand, palm)
+		switch {
+		case err != nil:
+			return wire.Person{}, err
+		case a.Status == wire.Accepted:
+			return a.Person, nil
+		case a.Status != wire.More:
+			return wire.Person{}, fmt.Errorf("enrolment: %v", a.Status)
 		}
+		hand = a.Hand
 	}
-	t.Fatal("enrolment without end")
-	return wire.Person{}
+	return wire.Person{}, errors.New("an enrolment without end")
+}
+
+func enrol(t *testing.T, s *link.Session, palm uint64) wire.Person {
+	t.Helper()
+	who, err := tryEnrol(s, palm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return who
 }
 
 // vaultPID finds the launcher's child.
