@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"volar/hal"
@@ -17,13 +18,15 @@ import (
 // The program that joins the board to the firmware passes Next on as its
 // orders, and tells Decided how each wave ended.
 type Director struct {
-	// Done, where set, is told how each presentation ended.
-	Done func(Result)
+	// Comes, where set, is told who comes with which hand, before each wave;
+	// Done how each presentation ended.
+	Comes func(Presentation, wire.Hand)
+	Done  func(Result)
 
 	board  *Board
 	stage  *Stage
 	script []Presentation
-	people map[int]wire.Person // who is enrolled, by number in the script
+	people Ledger
 
 	orders  chan order
 	decided chan Outcome
@@ -34,44 +37,6 @@ type Director struct {
 type order struct {
 	purpose wire.Purpose
 	person  wire.Person
-}
-
-// What the device may make of a wave, in the words of its own decisions.
-const (
-	Accepted = "accepted"
-	Refused  = "refused"
-	More     = "more"
-)
-
-// Outcome is how a wave ended, as the device tells it. Texts other than the
-// three above are waves that came to nothing.
-type Outcome struct {
-	Text   string
-	Person wire.Person // where accepted
-	Bursts int
-	Took   time.Duration
-}
-
-// Verdict judges a result.
-type Verdict string
-
-// The verdicts.
-const (
-	Right     Verdict = "right"
-	Wrong     Verdict = "wrong"
-	Undecided Verdict = "undecided" // nobody was accepted or refused
-)
-
-// Result is how a presentation ended.
-type Result struct {
-	Presentation
-	Outcome string        `json:"outcome"` // of the last wave
-	Verdict Verdict       `json:"verdict"`
-	Why     string        `json:"why,omitempty"` // where it is wrong
-	Waves   int           `json:"waves"`
-	Bursts  int           `json:"bursts"`
-	Again   int           `json:"again"` // waves that came to nothing, so that another was needed
-	Took    time.Duration `json:"took_ns"`
 }
 
 // How patient people are. The first is in the board's time, as what they see.
@@ -85,14 +50,12 @@ const (
 
 // Direct readies a script. people are those enrolled before, by their numbers
 // in the script; it may be nil.
-func Direct(b *Board, s *Stage, script []Presentation, people map[int]wire.Person) *Director {
+func Direct(b *Board, s *Stage, script []Presentation, people Ledger) *Director {
 	d := &Director{
-		board: b, stage: s, script: script, people: map[int]wire.Person{},
+		board: b, stage: s, script: script, people: Ledger{},
 		orders: make(chan order, 1), decided: make(chan Outcome, 64), cues: make(chan hal.Cue, 64),
 	}
-	for n, p := range people {
-		d.people[n] = p
-	}
+	maps.Copy(d.people, people)
 	b.watch(d.see)
 	return d
 }
@@ -175,7 +138,7 @@ func (d *Director) play(ctx context.Context, p *Presentation) (Result, error) {
 		}
 		d.amidst = out.Text == More || d.amidst && out.Text != Accepted && out.Text != Refused
 		if out.Text == Accepted || out.Text == Refused {
-			r.Verdict, r.Why = d.judge(p, o, out)
+			r.Verdict, r.Why = d.people.Judge(p, out)
 			break
 		}
 		if out.Text != More && !swap {
@@ -220,35 +183,6 @@ func (a *act) swap() {
 	a.hand = wire.Left + wire.Right - a.hand
 }
 
-// judge compares what the vault decided with what is true.
-func (d *Director) judge(p *Presentation, o order, out Outcome) (Verdict, string) {
-	claimed, known := d.people[p.Person]
-	mine := p.Kind == Genuine || p.Kind == WrongHand || p.Kind == Poor
-	accepted := out.Text == Accepted
-	switch {
-	case o.purpose == wire.Enrol && accepted:
-		d.people[p.Person] = out.Person
-		if known || !mine {
-			return Wrong, "enrolled what must not be"
-		}
-	case o.purpose == wire.Enrol:
-		if !known && mine {
-			return Wrong, "refused to enrol a new person"
-		}
-	case accepted && !mine:
-		return Wrong, "accepted " + string(p.Kind)
-	case accepted && !known:
-		return Wrong, "recognised a person who is not enrolled"
-	case accepted && out.Person != claimed:
-		return Wrong, "took one person for another"
-	case !accepted && mine && known:
-		return Wrong, "did not recognise the person"
-	case accepted && o.purpose == wire.Delete:
-		delete(d.people, p.Person)
-	}
-	return Right, ""
-}
-
 // errSilent is a device that never waits for a hand again.
 var errSilent = errors.New("the device does not come back")
 
@@ -263,6 +197,9 @@ func (d *Director) wave(ctx context.Context, p *Presentation, o order, hand wire
 		d.orders <- o // drained, so there is room
 	}
 	d.board.Pass(between)
+	if d.Comes != nil {
+		d.Comes(*p, hand)
+	}
 	d.board.Present(d.stage.Enter(p, hand, d.board.Now(), n))
 	out, swap, err = d.watch(ctx, p)
 	if err != nil {
@@ -298,7 +235,7 @@ func (d *Director) watch(ctx context.Context, p *Presentation) (out Outcome, swa
 			if out.Text == More {
 				swap, err = d.told(ctx)
 			}
-			if out.Text != Broken {
+			if out.Text != Broken { // else the hand stays where it is
 				return out, swap, err
 			}
 		case c := <-d.cues:
@@ -314,10 +251,6 @@ func (d *Director) watch(ctx context.Context, p *Presentation) (out Outcome, swa
 		}
 	}
 }
-
-// Broken is the outcome of a wave that a fault of the device interrupted: the
-// person keeps the hand where it is.
-const Broken = "fault"
 
 // told waits for the cue that says which hand is wanted next.
 func (d *Director) told(ctx context.Context) (other bool, err error) {

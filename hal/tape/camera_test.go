@@ -181,6 +181,16 @@ func TestPlayerKeepsWavesApart(t *testing.T) {
 	})
 }
 
+// A shot that was under way when the hand left is of no wave.
+func TestPlayerSkipsShotsOfNobody(t *testing.T) {
+	near1, gone := Item{Event: &Event{Name: EventNear}}, Item{Event: &Event{Name: EventGone}}
+	p := play(t, write(t, []Item{near1, {Shot: shot(0, 0)}, gone, {Shot: shot(1, 0)}, near1, {Shot: shot(2, 0)}, gone}))
+	near(t, p, nil)
+	p.Leave()
+	near(t, p, nil)
+	shootIs(t, p, 0, 3)
+}
+
 // Whoever asks for shots alone is not stopped by marks.
 func TestPlayerWithoutPresence(t *testing.T) {
 	p := play(t, waves(t))

@@ -28,6 +28,7 @@ type Player struct {
 	tape    *Reader
 	next    *Item // looked at, not yet played
 	sensed  bool  // the presence sensor is in use
+	marked  bool  // the tape has marks, so shots outside of waves are of nobody
 	near    bool
 	gone    chan struct{} // closed when near becomes false
 	skipped int
@@ -132,11 +133,14 @@ func (p *Player) approach() error {
 		if err != nil {
 			return err
 		}
-		if item.Shot != nil {
-			p.near = true // no mark, but a hand was filmed
+		if item.Shot != nil && !p.marked {
+			p.near = true
 			return nil
 		}
 		p.pass()
+		if item.Shot != nil {
+			p.skipped++
+		}
 	}
 	return nil
 }
@@ -179,8 +183,9 @@ func (p *Player) pass() {
 	if item.Event != nil {
 		switch item.Event.Name {
 		case EventNear:
-			p.near = true
+			p.near, p.marked = true, true
 		case EventGone:
+			p.marked = true
 			p.leave()
 		}
 	}

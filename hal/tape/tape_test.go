@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -265,6 +266,32 @@ func (f *failing) Write(b []byte) (int, error) {
 	}
 	f.n -= len(b)
 	return len(b), nil
+}
+
+// Shots and events that are written at the same time stay whole.
+func TestWrittenAtTheSameTime(t *testing.T) {
+	var b bytes.Buffer
+	w, err := Create(&b, synthetic, calibration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for n := range 4 {
+		writers.Go(func() {
+			for range 5 {
+				if err := errors.Join(w.Shot(shot(n, 0)), w.Event(Event{Name: "x"}), w.Still(still())); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := readAll(b.Bytes()); err != io.EOF || len(list) != 60 {
+		t.Errorf("%d items, %v; want 60", len(list), err)
+	}
 }
 
 // A full disk is an error at once, and stays one.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/foxglove/mcap/go/mcap"
@@ -62,8 +63,10 @@ type frameNote struct {
 	Exposure time.Duration `json:"exposure_ns"`
 }
 
-// Writer writes a tape. Its methods may not be called at the same time.
+// Writer writes a tape. Its methods may be called at the same time: what one
+// call writes stays together.
 type Writer struct {
+	mu    sync.Mutex
 	m     *mcap.Writer
 	count [len(channels) + 1]uint32
 	err   error // the first failure of the destination: all that follows would be lost
@@ -146,6 +149,8 @@ func (t *Writer) Shot(s *hal.Shot) error {
 	if err := errors.Join(s.Check(), checkFrame(&s.RGB), checkFrame(&s.NIR)); err != nil {
 		return fmt.Errorf("tape: write shot: %w", err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	note := shotNote{Light: s.Light.String()}
 	for _, f := range []struct {
 		*hal.Frame
@@ -179,6 +184,8 @@ func (t *Writer) Event(e Event) error {
 	if err := e.check(); err != nil {
 		return err
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.note(chEvent, e.At, e)
 }
 
@@ -187,6 +194,8 @@ func (t *Writer) Decision(d Decision) error {
 	if err := d.check(); err != nil {
 		return err
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.note(chDecision, d.At, d)
 }
 
@@ -195,6 +204,8 @@ func (t *Writer) Still(s *Still) error {
 	if err := errors.Join(s.Frame.Check(), checkFrame(&s.Frame), s.Label.check()); err != nil {
 		return fmt.Errorf("tape: write still: %w", err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err := t.note(chLabel, s.Frame.At, s.Label); err != nil {
 		return err
 	}
@@ -204,6 +215,8 @@ func (t *Writer) Still(s *Still) error {
 // Close ends the tape. It does not close the destination. A tape that was
 // not closed reads as truncated.
 func (t *Writer) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.err != nil {
 		return t.err
 	}
