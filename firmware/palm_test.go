@@ -87,16 +87,20 @@ func (s *studio) show(t *testing.T, i int, m palm.Material, pose func(*rand.Rand
 func TestPalms(t *testing.T) {
 	s := newStudio()
 	t.Run("guided", func(t *testing.T) {
-		good := 0
+		found, good := 0, 0
 		for i := range 24 {
-			if got := s.show(t, i, palm.Skin, palm.Guided); got.passes() {
+			got := s.show(t, i, palm.Skin, palm.Guided)
+			if got.err == nil {
+				found++
+			}
+			if got.passes() {
 				good++
 			} else {
 				t.Logf("palm %d: guide %v, %v, quality %v, liveness %v", i, got.guide, got.err, got.quality.Failed(), got.verdict.Failed())
 			}
 		}
-		if good < 20 {
-			t.Errorf("%d of 24 guided palms pass", good)
+		if found < 18 || good < found-2 {
+			t.Errorf("of 24 guided palms vision finds %d and %d pass", found, good)
 		}
 	})
 	for _, f := range palm.Flaws() {
