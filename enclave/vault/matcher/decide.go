@@ -120,8 +120,15 @@ func nearest(p *Probe, e *Entry) (best candidate, n int) {
 	return best, n
 }
 
-// accepts says whether the best of n comparisons passes.
+// accepts says whether the best of n comparisons passes: the fused distance
+// the threshold, and where both bands were compared, each of them weakRate.
 func (y Policy) accepts(s Score, n int) bool {
+	if s.Bands == BothBands {
+		weak := math.Log(weakRate)
+		if s.RGB >= strangers[OnlyRGB].quantile(weak) || s.NIR >= strangers[OnlyNIR].quantile(weak) {
+			return false
+		}
+	}
 	return s.Bands != 0 && s.Fused < y.Threshold(s.Bands, n)
 }
 
@@ -133,5 +140,5 @@ func (y Policy) Threshold(b Bands, n int) float64 {
 	if !(y.FPIR > 0 && y.FPIR < 1) || n < 1 || b == 0 || b > BothBands {
 		return 0
 	}
-	return max(strangers[b].quantile(math.Log(y.FPIR/float64(n))), 0)
+	return max(strangers[b].quantile(math.Log(y.FPIR)-math.Log(float64(n))), 0)
 }
