@@ -11,12 +11,13 @@ type camera struct {
 	t              vec
 	fx, fy, cx, cy float64
 	w, h           int
+	band           hal.Band
 }
 
 // cameraOf is the camera of a band; shrink halves its image (2) or not (1).
 func (r *Rig) cameraOf(band hal.Band, shrink int) camera {
 	in := r.Calibration.NIR
-	c := camera{r: mat{1, 0, 0, 0, 1, 0, 0, 0, 1}}
+	c := camera{r: mat{1, 0, 0, 0, 1, 0, 0, 0, 1}, band: band}
 	if band == hal.RGB {
 		in = r.Calibration.RGB
 		c.r = mat(r.Calibration.R)

@@ -78,6 +78,7 @@ type surface struct {
 // milliseconds; ambient is the light of the room on the palm, share of full
 // scale per millisecond.
 func (s *shape) corners(dst []corner, m *mesh, cam *camera, place *placement, sets []lampSet, f surface, exposure, ambient float64) {
+	gleam := s.gleam[cam.band]
 	eye := cam.centre()
 	for i := range m.vertices {
 		if !m.used[i] {
@@ -94,7 +95,7 @@ func (s *shape) corners(dst []corner, m *mesh, cam *camera, place *placement, se
 		n, tu, tv := place.r.apply(s.n[i]), place.r.apply(s.tu[i]), place.r.apply(s.tv[i])
 		b := illuminate(sets, p, n, tu, tv, eye, f.gloss)
 		e := max(n.dot(b.dir), 0)*(1-f.wrap) + f.wrap*b.dir.norm()
-		c.e = float32(exposure * (e + ambient))
+		c.e = float32(exposure*(e+ambient)) * gleam[i]
 		c.s = float32(exposure * b.mirror)
 		c.eu, c.ev = float32(exposure*tu.dot(b.dir)), float32(exposure*tv.dot(b.dir))
 		c.su, c.sv = float32(exposure*b.mu), float32(exposure*b.mv)

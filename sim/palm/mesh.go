@@ -58,7 +58,7 @@ func newVertex(p *person, o *outline, relief *grid, at Point, ty float64) vertex
 		relief: relief.at(at.X, ty),
 	}
 	v.fingers, v.along = fingerShares(p, o, at)
-	v.thumb = thumbShare(o, at)
+	v.thumb = thumbShare(p, o, at)
 	return v
 }
 
@@ -84,12 +84,14 @@ func fingerShares(p *person, o *outline, q Point) (share [4]float64, beyond floa
 }
 
 // thumbShare tells how much the thumb carries a point along: all of it on the
-// thumb, none beyond the life line.
-func thumbShare(o *outline, q Point) float64 {
+// thumb, less over its ball, none beyond the life line nor below the index
+// finger.
+func thumbShare(p *person, o *outline, q Point) float64 {
 	r := q.sub(o.thumb.joints[0])
 	dir := o.thumb.dir
 	angle := math.Abs(math.Atan2(dir.X*r.Y-dir.Y*r.X, dir.dot(r))) / radian
-	return smoothstep(72, 14, angle) * smoothstep(4, 30, r.norm())
+	limit := 70 - 46*smoothstep(18*p.scale, 56*p.scale, r.norm())
+	return smoothstep(limit, 0.25*limit, angle) * smoothstep(4, 30, r.norm())
 }
 
 // chooseCells lists the cells that come near the silhouette.

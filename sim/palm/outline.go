@@ -26,6 +26,7 @@ type outline struct {
 	fingers [4]digit
 	thumb   digit
 	palm    []Point // closed polygon of the palm and forearm
+	webs    [3]web
 	valleys [3]Point
 	bounds  box
 	dist    *grid // signed distance to the silhouette, mm, negative inside
@@ -49,11 +50,21 @@ type fingerPlan struct {
 	radius [7]float64
 }
 
+// web is the fold of skin between two fingers.
+type web struct {
+	at    Point // its deepest point, the valley
+	up    Point // unit vector out between the fingers
+	width float64
+}
+
+// webPlans are the valleys at scale one.
+var webPlans = [3]Point{{-11.9, -35}, {9.2, -35.5}, {28, -25.5}}
+
 var fingerPlans = [4]fingerPlan{
-	index:  {Point{-22.3, -33}, -9.5, 21, 69, [2]float64{0.40, 0.72}, [7]float64{10.5, 9.9, 9.4, 8.7, 8.5, 8.0, 6.6}},
-	middle: {Point{-1.2, -36}, -1.0, 21, 77, [2]float64{0.41, 0.73}, [7]float64{10.8, 10.1, 9.6, 8.9, 8.6, 8.1, 6.7}},
-	ring:   {Point{18.8, -32}, 6.5, 21, 71, [2]float64{0.41, 0.73}, [7]float64{10.3, 9.6, 9.0, 8.3, 8.0, 7.6, 6.3}},
-	little: {Point{36.0, -21}, 18.0, 18, 55, [2]float64{0.40, 0.70}, [7]float64{9.2, 8.5, 7.8, 7.2, 7.0, 6.6, 5.5}},
+	index:  {Point{-22.6, -33}, -13.5, 21, 69, [2]float64{0.40, 0.72}, [7]float64{10.5, 9.9, 9.4, 8.7, 8.5, 8.0, 6.6}},
+	middle: {Point{-1.2, -36}, -2.0, 21, 77, [2]float64{0.41, 0.73}, [7]float64{10.8, 10.1, 9.6, 8.9, 8.6, 8.1, 6.7}},
+	ring:   {Point{18.9, -32}, 9.0, 21, 71, [2]float64{0.41, 0.73}, [7]float64{10.3, 9.6, 9.0, 8.3, 8.0, 7.6, 6.3}},
+	little: {Point{36.2, -21}, 22.5, 18, 55, [2]float64{0.40, 0.70}, [7]float64{9.2, 8.5, 7.8, 7.2, 7.0, 6.6, 5.5}},
 }
 
 var palmPlan = []Point{
@@ -72,6 +83,14 @@ func newOutline(p *person, rng *rand.Rand) *outline {
 	jitter := func(sd float64) float64 { return normal(rng, 0, sd) }
 	for i, plan := range fingerPlans {
 		o.fingers[i] = newFinger(plan, p, i, jitter)
+	}
+	for i, at := range webPlans {
+		a, b := &o.fingers[i], &o.fingers[i+1]
+		o.webs[i] = web{
+			at:    at.times(s).add(Point{jitter(0.4), jitter(1.3)}),
+			up:    a.dir.add(b.dir).unit(),
+			width: (0.9 + math.Abs(jitter(0.5))) * s,
+		}
 	}
 	open := jitter(5) * radian
 	for i, q := range thumbPlan {
@@ -101,9 +120,9 @@ func newOutline(p *person, rng *rand.Rand) *outline {
 func newFinger(plan fingerPlan, p *person, i int, jitter func(float64) float64) digit {
 	var d digit
 	s := p.scale
-	angle := (plan.angle + jitter(1.2)) * radian
+	angle := (plan.angle + jitter(0.8)) * radian
 	dir := Point{math.Sin(angle), -math.Cos(angle)}
-	base := plan.base.times(s).add(Point{jitter(0.5), jitter(1.2)})
+	base := plan.base.times(s).add(Point{jitter(0.35), jitter(1.2)})
 	length := plan.length * s * p.slender * (1 + jitter(0.015))
 	d.dir = dir
 	d.joints[0] = base.sub(dir.times(plan.root * s))
@@ -116,7 +135,11 @@ func newFinger(plan fingerPlan, p *person, i int, jitter func(float64) float64) 
 	tip := (1-plan.parts[1])*length - plan.radius[6]*s
 	d.joints[3] = d.joints[2].add(dir.times(tip))
 	for k, r := range plan.radius {
-		d.radius[k] = r * s * p.thickness
+		d.radius[k] = r * s
+		if k > 1 {
+			// Where a finger leaves the palm the hand's breadth decides.
+			d.radius[k] *= p.thickness
+		}
 	}
 	return d
 }
@@ -152,7 +175,26 @@ func (o *outline) distance(x, y float64) float64 {
 	for i := range o.fingers {
 		f = min(f, o.fingers[i].distance(q))
 	}
-	return smoothMin(d, f, 4.5)
+	d = smoothMin(d, f, 3.5)
+	for i := range o.webs {
+		d = o.webs[i].shape(d, q)
+	}
+	return d
+}
+
+// shape fills the gap between two fingers up to the valley, and opens it
+// beyond, however near to each other the fingers leave the palm.
+func (w *web) shape(d float64, q Point) float64 {
+	r := q.sub(w.at)
+	t, off := r.dot(w.up), math.Abs(r.dot(w.up.turn()))
+	if t < -12 || t > 40 || off > 14 {
+		return d
+	}
+	const round = 2.2
+	fill := math.Hypot(max(off-4, 0), t+round) - round
+	d = smoothMin(d, fill, 2)
+	gap := w.width + 0.07*t - off
+	return -smoothMin(-d, -min(gap, t), 1.6)
 }
 
 // distance to the skin of the digit.

@@ -28,7 +28,7 @@ func newPerson(seed uint64, id int) person {
 	p := person{
 		scale:     clamp(normal(rng, 1.01, 0.075), 0.84, 1.2),
 		slender:   normal(rng, 1, 0.045),
-		thickness: normal(rng, 0.98, 0.05),
+		thickness: normal(rng, 0.97, 0.04),
 		melanin:   math.Pow(rng.Float64(), 1.4),
 		blood:     math.Exp(normal(rng, 0, 0.28)),
 		lines:     math.Exp(normal(rng, 0, 0.45)),
@@ -39,7 +39,7 @@ func newPerson(seed uint64, id int) person {
 		styleSeed: rng.Uint64(),
 	}
 	for i := range p.fingerBend {
-		p.fingerBend[i] = normal(rng, 0, 1.6)
+		p.fingerBend[i] = normal(rng, 0, 1)
 	}
 	return p
 }

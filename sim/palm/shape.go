@@ -1,6 +1,10 @@
 package palm
 
-import "math"
+import (
+	"math"
+
+	"volar/hal"
+)
 
 // shape is a hand as it is held in one wave: its mesh in millimetres in the
 // frame of the hand (x, y in the plane of the palm, z away from the camera),
@@ -11,6 +15,7 @@ type shape struct {
 	crease []float32
 	vein   []float32
 	flush  []float32
+	gleam  [2][]float32 // by hal.Band: how much lighter the skin is than usual
 }
 
 // newShape bends, stretches and folds the mesh of a hand; a sheet is only
@@ -21,6 +26,7 @@ func newShape(w *Wave, b *body) *shape {
 	s := &shape{
 		p: make([]vec, n), n: make([]vec, n), tu: make([]vec, n), tv: make([]vec, n),
 		crease: make([]float32, n), vein: make([]float32, n), flush: make([]float32, n),
+		gleam: [2][]float32{make([]float32, n), make([]float32, n)},
 	}
 	place := newWarp(w.Anatomy, &w.Pose).place
 	if w.Material != Skin {
@@ -109,8 +115,10 @@ func (s *shape) today(w *Wave, m *mesh) {
 	a, q, cond := w.Anatomy, &w.Pose, &w.Condition
 	rng := newRand(q.Skin, 's')
 	b := a.outline.bounds
-	fold, fill, flush := newLattice(rng, b, 19), newLattice(rng, b, 24), newLattice(rng, b, 26)
-	vary := 0.1 + 0.13*q.Stretch
+	fold, fill, flush := newLattice(rng, b, 12), newLattice(rng, b, 20), newLattice(rng, b, 26)
+	// Moisture, scales and pressure lie differently each time.
+	wet, dry := newLattice(rng, b, 4.5), newLattice(rng, b, 4.5)
+	vary := 0.12 + 0.13*q.Stretch
 	depth := math.Exp(normal(rng, 0, 0.5*vary)) * (1 + 25*max(q.Cup, 0))
 	full := math.Exp(normal(rng, 0, vary)) * (1 - 0.85*cond.Cold) * a.person.veins
 	for i := range m.vertices {
@@ -120,6 +128,8 @@ func (s *shape) today(w *Wave, m *mesh) {
 		x, y := m.vertices[i].at.X, m.vertices[i].at.Y
 		s.crease[i] = float32(depth * math.Exp(vary*fold.at(x, y)))
 		s.vein[i] = float32(full * math.Exp(1.4*vary*fill.at(x, y)))
+		s.gleam[hal.RGB][i] = float32(1 + 0.12*vary*wet.at(x, y))
+		s.gleam[hal.NIR][i] = float32(1 + 0.09*vary*dry.at(x, y))
 		s.flush[i] = float32(1 + 0.5*vary*flush.at(x, y) - 0.5*cond.Cold)
 	}
 }

@@ -92,7 +92,7 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 		for i := range g.w {
 			x := g.x0 + float64(i)*g.step
 			k := j*g.w + i
-			n := 0.13*coarse.at(x, y) + 0.12*mid.at(x, y) + 0.11*small.at(x, y)
+			n := 0.10*coarse.at(x, y) + 0.08*mid.at(x, y) + 0.08*small.at(x, y)
 			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.38*b.pads(p, o, x, y))
 			pigment := p.melanin * (1 + 0.12*mid.at(x, y) - 0.1*coarse.at(x, y))
 			// Thick horny skin scatters more.

@@ -220,9 +220,16 @@ func (t *tree) paint(g *grid, deep *lattice, blur, gain float64) {
 		a, b := t.nodes[l[0]], t.nodes[l[1]]
 		r := min(a.radius, b.radius)
 		a.radius, b.radius = r, r
-		mid := node{at: a.at.lerp(b.at, 0.5).add(b.at.sub(a.at).turn().times(0.15)), radius: r, seen: 0.8}
-		line(&a, &mid)
-		line(&mid, &b)
+		// The joining vein leaves its tip straight on and bends over.
+		ahead := Point{}
+		if a.parent >= 0 {
+			ahead = a.at.sub(t.nodes[a.parent].at)
+		}
+		mid := a.at.lerp(b.at, 0.5).add(ahead.unit().times(0.25 * b.at.sub(a.at).norm()))
+		pts := through([]Point{a.at, mid, b.at}, 1)
+		for i := 1; i < len(pts); i++ {
+			line(&node{at: pts[i-1], radius: r, seen: 0.8}, &node{at: pts[i], radius: r, seen: 0.8})
+		}
 	}
 }
 
