@@ -2,9 +2,12 @@ package matcher
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"volar/wire"
@@ -99,6 +102,122 @@ func TestTemplateRoundTrip(t *testing.T) {
 	p := NewProbe(capture(t, 1, 5, 5, 3, 3))
 	if p.Compare(c) != p.Compare(back) {
 		t.Fatal("a parsed template scores otherwise than its capture")
+	}
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	good := view(wire.NIR, lines(1, 1, 0, 0, 0, 3))
+	short := good
+	short.Pix = good.Pix[1:]
+	unmasked := good
+	unmasked.Mask = nil
+	bandless := good
+	bandless.Band = 3
+	for name, c := range map[string]struct {
+		hand  wire.Hand
+		views []wire.View
+	}{
+		"no hand":       {0, []wire.View{good}},
+		"unknown hand":  {3, []wire.View{good}},
+		"no view":       {wire.Left, nil},
+		"three views":   {wire.Left, []wire.View{good, good, good}},
+		"a band twice":  {wire.Left, []wire.View{good, good}},
+		"short pixels":  {wire.Left, []wire.View{short}},
+		"short mask":    {wire.Left, []wire.View{unmasked}},
+		"unknown band":  {wire.Left, []wire.View{bandless}},
+		"grey as white": {wire.Left, []wire.View{view(wire.RGB, good.Pix)}},
+	} {
+		if _, err := Encode(c.hand, c.views); err == nil || errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	hidden := good
+	hidden.Mask = make([]byte, wire.MaskBytes)
+	burnt := view(wire.NIR, bytes.Repeat([]byte{255}, wire.Side*wire.Side))
+	for name, v := range map[string]wire.View{"all masked": hidden, "all burnt": burnt} {
+		if _, err := Encode(wire.Left, []wire.View{v}); !errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: error %v, want ErrUnusable", name, err)
+		}
+	}
+}
+
+// A flat view has no lines: whatever comes of it must match nothing.
+func TestFlatViewMatchesNothing(t *testing.T) {
+	flat, err := Encode(wire.Left, []wire.View{view(wire.NIR, bytes.Repeat([]byte{120}, wire.Side*wire.Side))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := NewProbe(flat).Compare(flat); s.Fused < Farthest {
+		t.Fatalf("a flat view lies %v from itself", s.Fused)
+	}
+}
+
+func TestWipe(t *testing.T) {
+	c := capture(t, 1, 0, 0, 0, 3)
+	p := NewProbe(c)
+	rgb, field, turns := c.bands[0].code, c.bands[0].field, p.bands[0]
+	c.Wipe()
+	p.Wipe()
+	if *rgb != (code{}) || *field != (struct {
+		pix [fieldSide * fieldSide]int16
+	}{}) {
+		t.Error("codes or pixels are left of a wiped capture")
+	}
+	for _, turn := range turns {
+		if *turn.code != (code{}) || *turn.sparse != (sparseShifts{}) {
+			t.Error("codes are left of a wiped probe")
+		}
+	}
+	if s := p.Compare(c); s.Bands != 0 || s.Fused != Farthest {
+		t.Errorf("wiped things compare: %+v", s)
+	}
+	if _, err := c.MarshalBinary(); err == nil {
+		t.Error("a wiped capture has a template")
+	}
+}
+
+func TestParseCaptureRefuses(t *testing.T) {
+	good, err := capture(t, 1, 0, 0, 0, 3).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(at int, to byte) []byte {
+		b := bytes.Clone(good)
+		b[at] = to
+		return b
+	}
+	careless := bytes.Clone(good)
+	clear(careless[templateHead+planes*planeBytes : templateHead+bandBytes])
+	for name, b := range map[string][]byte{
+		"nothing":          nil,
+		"another version":  change(0, 2),
+		"no hand":          change(1, 0),
+		"third hand":       change(1, 3),
+		"no band":          change(2, 0),
+		"a third band":     change(2, 7),
+		"one band's head":  change(2, 1),
+		"reserved":         change(3, 1),
+		"cut":              good[:len(good)-1],
+		"longer":           append(bytes.Clone(good), 0),
+		"bit without care": careless,
+	} {
+		if _, err := ParseCapture(b); !errors.Is(err, ErrTemplate) {
+			t.Errorf("%s: error %v, want ErrTemplate", name, err)
+		}
+	}
+}
+
+// Secrets have no text form: printing or encoding one must not show its bits.
+func TestCaptureDoesNotPrint(t *testing.T) {
+	c := capture(t, 1, 0, 0, 0, 3)
+	word := fmt.Sprint(c.bands[0].code.bits[7][1])
+	for _, text := range []string{fmt.Sprintf("%v", c), fmt.Sprintf("%+v", c), fmt.Sprintf("%v", NewProbe(c))} {
+		if strings.Contains(text, word) {
+			t.Errorf("a secret prints as %.60s…", text)
+		}
+	}
+	if b, err := json.Marshal(c); err != nil || len(b) > 2 {
+		t.Errorf("a secret encodes as %.60s (%v)", b, err)
 	}
 }
 

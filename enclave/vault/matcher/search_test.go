@@ -1,0 +1,217 @@
+package matcher
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"testing"
+
+	"volar/wire"
+)
+
+func randomCode(r *rand.Rand) *code {
+	c := new(code)
+	for k := range planes {
+		for i := range cells * cells {
+			if r.IntN(8) > 0 {
+				c.set(k, i, r.IntN(2) == 1)
+			}
+		}
+	}
+	return c
+}
+
+// bitAt is what the packed code means: 1 or 0, or nothing where there is no care.
+func (c *code) bitAt(plane, x, y int) (bit int, care bool) {
+	if x < 0 || y < 0 || x >= cells || y >= cells || c.care[y].half(plane)>>x&1 == 0 {
+		return 0, false
+	}
+	return int(c.bits[y].half(plane) >> x & 1), true
+}
+
+// count compares cell by cell, in a part of the gallery's grid.
+func count(p, g *code, left, top, right, bottom, dx, dy int) (differ, n int) {
+	for k := range planes {
+		for y := top; y < bottom; y++ {
+			for x := left; x < right; x++ {
+				a, known := p.bitAt(k, x-dx, y-dy)
+				b, also := g.bitAt(k, x, y)
+				if known && also {
+					n++
+					differ += a ^ b
+				}
+			}
+		}
+	}
+	return differ, n
+}
+
+func TestPackedComparisonsCountRight(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	p, g := randomCode(r), randomCode(r)
+	for range 50 {
+		dx, dy := r.IntN(2*reach+1)-reach, r.IntN(2*reach+1)-reach
+		differ, n := count(p, g, 0, 0, cells, cells, dx, dy)
+		if got, want := wholeDistance(p, g, dx, dy), penalised(differ, n); got != want {
+			t.Errorf("shift %d %d: whole distance %v, want %v", dx, dy, got, want)
+		}
+		bx, by := r.IntN(blocks), r.IntN(blocks)
+		wantDiffer, wantN := count(p, g, bx*blockSide, by*blockSide, (bx+1)*blockSide, (by+1)*blockSide, dx, dy)
+		var moved code
+		moved.setMoved(p, dx)
+		if differ, n := compareBlock(&moved, g, bx, by, dy); differ != wantDiffer || n != wantN {
+			t.Errorf("shift %d %d, block %d %d: %d of %d, want %d of %d", dx, dy, bx, by, differ, n, wantDiffer, wantN)
+		}
+	}
+}
+
+func TestSparseCountsRight(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	p, g := randomCode(r), randomCode(r)
+	shifts, enrolled := newSparseShifts(p), newSparse(g)
+	for dx := -reach; dx <= reach; dx++ {
+		for dy := -reach; dy <= reach; dy++ {
+			differ, n := 0, 0
+			for _, k := range sparsePlanes {
+				for y := 0; y < cells; y += 2 {
+					for x := 0; x < cells; x += 2 {
+						if x-dx < 0 || y-dy < 0 || x-dx >= cells || y-dy >= cells {
+							continue
+						}
+						a, _ := p.bitAt(k, x-dx, y-dy)
+						b, _ := g.bitAt(k, x, y)
+						n++
+						differ += a ^ b
+					}
+				}
+			}
+			want := 0.5 - (0.5-float64(differ)/float64(n))*math.Sqrt(float64(n)/1024)
+			if got := shifts.distance(&enrolled, dx, dy); math.Abs(got-want) > 1e-12 {
+				t.Errorf("shift %d %d: %v, want %v", dx, dy, got, want)
+			}
+		}
+	}
+}
+
+// Filters of every pose must stay within the field.
+func TestBanksStayInside(t *testing.T) {
+	for i, b := range banks() {
+		reachX, reachY := 0, 0
+		for k := range planes {
+			for _, tap := range b.taps[k] {
+				// A half filter runs downwards: its offset is rows down and up to half a row to either side.
+				y := (int(tap.offset) + fieldSide/2) / fieldSide
+				x := int(tap.offset) - y*fieldSide
+				reachX, reachY = max(reachX, x, -x), max(reachY, y)
+			}
+		}
+		for _, c := range b.centres {
+			x, y := int(c)%fieldSide, int(c)/fieldSide
+			if x-reachX < 0 || x+reachX >= fieldSide || y-reachY < 0 || y+reachY >= fieldSide {
+				t.Fatalf("pose %v: a filter at %d %d reaches %d by %d over the edge", poses[i], x, y, reachX, reachY)
+			}
+		}
+	}
+}
+
+func TestFiltersHaveNoMean(t *testing.T) {
+	for k, taps := range upright.taps {
+		sum, size := 0, 0
+		for _, tap := range taps {
+			sum += int(tap.weight)
+			size += int(max(tap.weight, -tap.weight))
+		}
+		if size == 0 || max(sum, -sum)*200 > size {
+			t.Errorf("plane %d: weights add up to %d of %d", k, sum, size)
+		}
+	}
+}
+
+// A dark line is answered most negatively by the filter that lies along it.
+func TestOrientation(t *testing.T) {
+	for k := range planes {
+		angle := float64(k) * math.Pi / planes // of the line's normal
+		pix := make([]byte, wire.Side*wire.Side)
+		for y := range wire.Side {
+			for x := range wire.Side {
+				across := (float64(x)-63.5)*math.Cos(angle) + (float64(y)-63.5)*math.Sin(angle)
+				pix[y*wire.Side+x] = byte(200 - 100*math.Exp(-across*across/8))
+			}
+		}
+		f := newField(pix, 1)
+		best, least := -1, int32(0)
+		for plane := range planes {
+			var answers [cells * cells]int32
+			upright.responses(f, plane, &answers)
+			if a := answers[16*cells+16]; a < least {
+				best, least = plane, a
+			}
+		}
+		if best != k {
+			t.Errorf("a line across %d degrees is answered by plane %d", 180/planes*k, best)
+		}
+	}
+}
+
+func TestSmallest(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		v := make([]int32, 1+r.IntN(50))
+		for i := range v {
+			v[i] = r.Int32N(20)
+		}
+		k := r.IntN(len(v))
+		got := smallest(append([]int32{}, v...), k)
+		below, upTo := 0, 0
+		for _, x := range v {
+			if x < got {
+				below++
+			}
+			if x <= got {
+				upTo++
+			}
+		}
+		if below > k || upTo <= k {
+			t.Fatalf("%v at %d: %d", v, k, got)
+		}
+	}
+}
+
+// A covered part of the palm is left out of the comparison and does not spoil it.
+func TestMaskedCellsDoNotCount(t *testing.T) {
+	clean := lines(1, 1, 0, 0, 0, 3)
+	covered := append([]byte{}, clean...)
+	mask := make([]byte, wire.MaskBytes)
+	for y := range cells {
+		for x := range cells {
+			hidden := x >= 20 && y < 12
+			if i := y*cells + x; !hidden {
+				mask[i/8] |= 1 << (i % 8)
+			}
+		}
+	}
+	for y := range 12 * pitch {
+		for x := 20 * pitch; x < wire.Side; x++ {
+			covered[y*wire.Side+x] = byte(37 * x * y)
+		}
+	}
+	encode := func(v wire.View) *Capture {
+		c, err := Encode(wire.Left, []wire.View{v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	enrolled := encode(view(wire.NIR, clean))
+	masked := encode(wire.View{Band: wire.NIR, Pix: covered, Mask: mask})
+	for k := range planes {
+		for y := range 12 {
+			if bits.OnesCount32(masked.bands[1].code.care[y].half(k)>>20) != 0 {
+				t.Fatalf("plane %d: hidden cells of row %d are relied upon", k, y)
+			}
+		}
+	}
+	if d := NewProbe(masked).Compare(enrolled).NIR; d > 0.05 {
+		t.Errorf("a palm with a covered corner lies %v from itself", d)
+	}
+}
