@@ -155,29 +155,30 @@ type match struct {
 	edge  bool    // the best place is at the rim of the search: no true maximum
 }
 
-// find searches q for p's region r, up to reach samples away, and then between samples.
-func (p *patch) find(q *patch, r region, reach int) match {
-	side := 2*reach + 1
-	score := make([]float64, side*side)
-	best := 0
-	for i := range score {
-		score[i] = p.ncc(q, r, i%side-reach, i/side-reach)
-		if score[i] > score[best] {
-			best = i
+// find searches q, a patch of the same place, for p's region r, up to reach
+// samples away, and then between samples. Where along is not zero it looks
+// only along that direction, and at most wide samples beside it.
+func (p *patch) find(q *patch, r region, reach int, along Point, wide float64) match {
+	best, at := -2.0, [2]int{}
+	for dy := -reach; dy <= reach; dy++ {
+		for dx := -reach; dx <= reach; dx++ {
+			if math.Abs(along.cross(Point{float64(dx), float64(dy)})) > wide {
+				continue
+			}
+			if s := p.ncc(q, r, dx, dy); s > best {
+				best, at = s, [2]int{dx, dy}
+			}
 		}
 	}
-	x, y := best%side, best/side
-	m := match{shift: Point{float64(x - reach), float64(y - reach)}, score: score[best]}
-	if x == 0 || y == 0 || x == side-1 || y == side-1 {
-		m.edge = true
-	} else {
-		dx, fallX := crest(score[best-1], score[best], score[best+1])
-		dy, fallY := crest(score[best-side], score[best], score[best+side])
-		m.shift = m.shift.add(Point{dx, dy})
-		m.sharp = min(fallX, fallY)
+	near := func(dx, dy int) float64 { return p.ncc(q, r, at[0]+dx, at[1]+dy) }
+	x, fallX := crest(near(-1, 0), best, near(1, 0))
+	y, fallY := crest(near(0, -1), best, near(0, 1))
+	return match{
+		shift: Point{float64(at[0]) + x, float64(at[1]) + y}.times(p.step),
+		score: best,
+		sharp: min(fallX, fallY),
+		edge:  max(at[0], -at[0], at[1], -at[1]) == reach,
 	}
-	m.shift = m.shift.times(p.step)
-	return m
 }
 
 // crest is where a parabola through three equidistant values has its top,

@@ -109,13 +109,12 @@ func (ms *mats) rectify(dark, white, nir850, nir940 *hal.Shot, cal *hal.Calibrat
 		return nil, err
 	}
 	step := palm.Side / wire.Side
-	reg := &registration{stereo: stereo{cal}, palm: palm, nir: ms.soft(ms.narrow(d850), step), rgb: ms.soft(ms.luminance(rgb), step)}
+	reg := &registration{stereo: stereo{cal}, palm: palm, nir: ms.soft(ms.narrow(d850), step), rgb: ms.soft(ms.redness(rgb), step)}
 	moved, pace := ms.motion(reg, d940, step, nir940.NIR.At-nir850.NIR.At)
 	reg.drift = moved.times(ratio(white.RGB.At-nir850.NIR.At, nir940.NIR.At-nir850.NIR.At))
 	if err := reg.search(); err != nil {
 		return nil, err
 	}
-	reg.settle()
 	ss, err := reg.shape()
 	if err != nil {
 		return nil, err
@@ -168,7 +167,7 @@ func (ms *mats) cutBands(out *Rectified, s *silhouette, d850, d940, rgb *gocv.Ma
 
 // likeness is the NCC of the two bands over the palm.
 func (r *registration) likeness(toNIR, toRGB [9]float64) float64 {
-	grid := newPatch(0, 0, 0, 2)
+	grid := newPatch(0, 0, 0, 1)
 	a, b := view(grid, r.nir, toNIR), view(grid, r.rgb, toRGB)
 	defer a.wipe()
 	defer b.wipe()
@@ -182,7 +181,7 @@ func (ms *mats) motion(reg *registration, d940 *gocv.Mat, step float64, after ti
 	then, now := view(grid, reg.nir, reg.palm.ToImage), view(grid, ms.soft(ms.narrow(d940), step), reg.palm.ToImage)
 	defer then.wipe()
 	defer now.wipe()
-	m := then.find(now, then.whole(), 6)
+	m := then.find(now, then.whole(), 6, Point{}, 0)
 	if m.score < 0.5 || m.edge {
 		return Point{}, 0
 	}
@@ -208,12 +207,13 @@ func (ms *mats) narrow(diff *gocv.Mat) *gocv.Mat {
 	return out
 }
 
-// luminance weighs green most: it shows the creases best.
-func (ms *mats) luminance(rgb *gocv.Mat) *gocv.Mat {
+// redness weighs red most: of the visible light it goes deepest and so looks
+// most like near infrared.
+func (ms *mats) redness(rgb *gocv.Mat) *gocv.Mat {
 	out := ms.sized(rgb.Rows(), rgb.Cols(), gocv.MatTypeCV8U)
 	src, dst := bytesOf(rgb), bytesOf(out)
 	for i := range dst {
-		dst[i] = byte((int(src[3*i]) + 2*int(src[3*i+1]) + int(src[3*i+2])) / 4)
+		dst[i] = byte((2*int(src[3*i]) + int(src[3*i+1]) + int(src[3*i+2])) / 4)
 	}
 	return out
 }
