@@ -16,14 +16,15 @@ type body struct {
 // newBody makes what a wave holds.
 func newBody(w *Wave) *body {
 	if w.Material == Skin {
-		return skinBody(w.Anatomy, &w.Condition)
+		return skinBody(w)
 	}
 	return sheetBody(w)
 }
 
 // skinBody is the living hand.
-func skinBody(a *Anatomy, cond *Condition) *body {
-	b := &body{tex: a.tex, mesh: a.mesh}
+func skinBody(w *Wave) *body {
+	a, cond := w.Anatomy, &w.Condition
+	b := &body{tex: a.tex.overlay(a, w), mesh: a.mesh}
 	rough := 0.016 * a.person.sheen
 	film := 0.02 * cond.Oil
 	b.surface[hal.RGB] = surface{gloss: gloss{rough, film}, wrap: 0.12}

@@ -28,7 +28,7 @@ func newBumps(groove *grid, b box, rng *rand.Rand) *grid {
 			x := g.x0 + float64(i)*g.step
 			k := j*g.w + i
 			// Depth counts downwards, like that of a groove.
-			g.v[k] = float32(2.2*float64(wide.v[k]) + 0.2*cushion.at(x, y) + 0.06*small.at(x, y))
+			g.v[k] = float32(2.9*float64(wide.v[k]) + 0.27*cushion.at(x, y) + 0.06*small.at(x, y))
 		}
 	}
 	return g

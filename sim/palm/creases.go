@@ -20,15 +20,15 @@ type principal struct {
 var principals = [3]principal{
 	{ // heart: from the edge below the little finger to between index and middle
 		course: []Point{{46, -2}, {35, -3.5}, {21, -7}, {7, -13}, {-5, -21.5}, {-13, -31}},
-		stray:  2.1, shift: 2.1, trim: [2]float64{0.03, 0.24}, width: 0.36, depth: 0.82, fork: 0.65,
+		stray:  1.8, shift: 1.8, trim: [2]float64{0.03, 0.24}, width: 0.36, depth: 0.82, fork: 0.65,
 	},
 	{ // head: from the edge below the index finger across the palm
 		course: []Point{{-37, -10}, {-23, -7.5}, {-9, -1}, {7, 6.5}, {21, 15}, {33, 25}},
-		stray:  2.4, shift: 2.1, trim: [2]float64{0.04, 0.26}, width: 0.34, depth: 0.8, fork: 0.4,
+		stray:  2.0, shift: 1.8, trim: [2]float64{0.04, 0.26}, width: 0.34, depth: 0.8, fork: 0.4,
 	},
 	{ // life: round the ball of the thumb
 		course: []Point{{-37, -9}, {-24, -3}, {-13, 8}, {-7, 23}, {-6.5, 39}, {-11, 55}, {-19, 68}},
-		stray:  2.0, shift: 1.9, trim: [2]float64{0.03, 0.16}, width: 0.37, depth: 0.84, fork: 0.35,
+		stray:  1.7, shift: 1.6, trim: [2]float64{0.03, 0.16}, width: 0.37, depth: 0.84, fork: 0.35,
 	},
 }
 

@@ -81,7 +81,7 @@ func newBaker(p *person, o *outline, veins *grid, rng *rand.Rand) *baker {
 func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 	coarse, mid, small := newLattice(rng, o.bounds, 14), newLattice(rng, o.bounds, 5.5), newLattice(rng, o.bounds, 2.2)
 	fat, fatMid, fatSmall := newLattice(rng, o.bounds, 10), newLattice(rng, o.bounds, 4.6), newLattice(rng, o.bounds, 2.2)
-	horn, hornSmall := newLattice(rng, o.bounds, 4), newLattice(rng, o.bounds, 1.7)
+	horn, hornSmall, hornWide := newLattice(rng, o.bounds, 4), newLattice(rng, o.bounds, 1.7), newLattice(rng, o.bounds, 8)
 	for i := range b.tones {
 		b.tones[i] = newGrid(o.bounds, 1)
 	}
@@ -96,11 +96,11 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.38*b.pads(p, o, x, y))
 			pigment := p.melanin * (1 + 0.12*mid.at(x, y) - 0.1*coarse.at(x, y))
 			// Thick horny skin scatters more.
-			pale := math.Exp(p.mottle * (0.03*horn.at(x, y) + 0.016*hornSmall.at(x, y) - 0.03*coarse.at(x, y)))
+			pale := math.Exp(p.mottle * (0.045*horn.at(x, y) + 0.018*hornSmall.at(x, y) + 0.05*hornWide.at(x, y) - 0.03*coarse.at(x, y)))
 			for ch := range 3 {
 				b.tones[ch].v[k] = float32(255 * albedo(ch, pigment, flush) * pale)
 			}
-			f := 0.06*fat.at(x, y) + 0.04*fatMid.at(x, y) + 0.012*fatSmall.at(x, y)
+			f := 0.075*fat.at(x, y) + 0.045*fatMid.at(x, y) + 0.01*fatSmall.at(x, y)
 			b.tones[3].v[k] = float32(255 * albedo(nir850, p.melanin, p.blood) * math.Exp(f*p.mottle))
 			b.deep.v[k] = float32(0.5 + 0.25*fat.at(x, y))
 		}
