@@ -114,17 +114,22 @@ func TestBoxIsBound(t *testing.T) {
 	if plain, err := r.open(kindPage, acme, box); err != nil || string(plain) != "plain" {
 		t.Fatalf("%q, %v", plain, err)
 	}
+	second, err := shut(r.Key, binding(kindPage, acme, r.ID, r.Epoch), []byte("plain"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	moved, later, rekeyed := r, r, r
 	moved.ID[0] ^= 1
 	later.Epoch++
 	rekeyed.Key[0] ^= 1
 	for name, open := range map[string]func() ([]byte, error){
-		"another kind":   func() ([]byte, error) { return r.open(kindRecord, acme, box) },
-		"other operator": func() ([]byte, error) { return r.open(kindPage, other, box) },
-		"other tenant":   func() ([]byte, error) { return r.open(kindPage, Tenant{"bloom", acme.Operator}, box) },
-		"another place":  func() ([]byte, error) { return moved.open(kindPage, acme, box) },
-		"another epoch":  func() ([]byte, error) { return later.open(kindPage, acme, box) },
-		"another key":    func() ([]byte, error) { return rekeyed.open(kindPage, acme, box) },
+		"another kind":                   func() ([]byte, error) { return r.open(kindRecord, acme, box) },
+		"other operator":                 func() ([]byte, error) { return r.open(kindPage, other, box) },
+		"other tenant":                   func() ([]byte, error) { return r.open(kindPage, Tenant{"bloom", acme.Operator}, box) },
+		"another place":                  func() ([]byte, error) { return moved.open(kindPage, acme, box) },
+		"another epoch":                  func() ([]byte, error) { return later.open(kindPage, acme, box) },
+		"another key":                    func() ([]byte, error) { return rekeyed.open(kindPage, acme, box) },
+		"another box under the same key": func() ([]byte, error) { return r.open(kindPage, acme, second) },
 	} {
 		if plain, err := open(); !errors.Is(err, ErrAltered) {
 			t.Errorf("%s opens: %q, %v", name, plain, err)
