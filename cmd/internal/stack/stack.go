@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,7 +29,7 @@ const Tenant = "demo"
 
 const (
 	readyFor = 30 * time.Second // how long the processes may take to come up
-	stopFor  = 10 * time.Second // how long palmhost may take to end
+	stopFor  = 15 * time.Second // how long palmhost may take to end: it drains devices, then the vault
 
 	credentialFor = 24 * time.Hour
 )
@@ -82,6 +83,9 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 func (s *Stack) path(name string) string    { return filepath.Join(s.options.Dir, name) }
 func (s *Stack) program(name string) string { return filepath.Join(s.options.Bin, name) }
 
+// quote makes one word of a path, as a shell would read it.
+func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
+
 // measure asks the launcher which vault it would start.
 func (s *Stack) measure(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, s.program("palmlaunch"),
@@ -101,8 +105,8 @@ func (s *Stack) measure(ctx context.Context) error {
 
 // run starts palmhost and waits for the line that says where it listens.
 func (s *Stack) run(ctx context.Context) error {
-	launch := fmt.Sprintf("'%s' -vault '%s' -state '%s' -config '%s'",
-		s.program("palmlaunch"), s.program("palmvault"), s.path("launch"), s.path("vault.toml"))
+	launch := fmt.Sprintf("%s -vault %s -state %s -config %s",
+		quote(s.program("palmlaunch")), quote(s.program("palmvault")), quote(s.path("launch")), quote(s.path("vault.toml")))
 	s.host = exec.Command(s.program("palmhost"), "-db", s.path("blobs.sqlite"), "-launch", launch)
 	s.host.Stderr = s.options.Log
 	s.host.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to pass on

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func TestStack(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s, err := Start(ctx, Options{Bin: bin, Dir: t.TempDir(), Log: t.Output()})
+	s, err := Start(ctx, Options{Bin: bin, Dir: awkward(t), Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,4 +77,13 @@ func TestStack(t *testing.T) {
 	if reply.StatusCode != http.StatusOK {
 		t.Errorf("metrics: %s", reply.Status)
 	}
+}
+
+// awkward is a folder that a careless command line would take apart.
+func awkward(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), "a unit's files")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
