@@ -100,8 +100,7 @@ func (r *runner) dial(ctx context.Context) error {
 
 func (r *runner) linkLost(ctx context.Context, err error) Event {
 	if ctx.Err() != nil {
-		r.hangUp() // a session that was left in the middle of a call is of no use
-		return NoEvent
+		return NoEvent // nothing but the end of Run interrupts a call
 	}
 	r.fault(err)
 	return LinkLost

@@ -224,6 +224,35 @@ func TestHandGoneAfterFault(t *testing.T) {
 	}
 }
 
+// TestAnotherHandAfterFault exchanges the hand while the vault is away: the
+// order was the first person's.
+func TestAnotherHandAfterFault(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		fails(b, 1, io.ErrUnexpectedEOF)
+		b.dial = func(n int) error {
+			if n > 0 && n < 6 {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+		b.orders <- Order{Purpose: wire.Delete, Person: wire.Person{1}}
+		b.orders <- Order{Purpose: wire.Identify}
+		b.start(Config{Orders: b})
+		b.set(true)
+		if d := b.decision(); d.Outcome != Broken || d.Order.Purpose != wire.Delete {
+			t.Errorf("%+v", d)
+		}
+		time.Sleep(time.Second)
+		b.set(false)
+		time.Sleep(time.Second)
+		b.set(true)
+		if d := b.decision(); d.Outcome != Accepted || d.Order.Purpose != wire.Identify {
+			t.Errorf("%+v", d)
+		}
+		b.stop()
+	})
+}
+
 func TestPresenceFault(t *testing.T) {
 	broken := errors.New("sensor: no answer on the bus")
 	for _, near := range []bool{false, true} {
@@ -296,7 +325,7 @@ func TestHungCamera(t *testing.T) {
 		}
 		b.start(Config{GuideFor: time.Second})
 		b.set(true)
-		time.Sleep(actFor + 2*time.Second)
+		time.Sleep(actFor + (slowest+1)*time.Second)
 		b.mu.Lock()
 		kicks := b.kicks
 		b.mu.Unlock()

@@ -64,7 +64,8 @@ func TestNoBurstBeforeTheVaultIsKnown(t *testing.T) {
 		b.stop()
 		log := strings.Join(b.log, ", ")
 		burst := "begin identify, shoot dark, shoot white, shoot nir850, shoot nir940, sample left"
-		if !strings.HasPrefix(log, "dial, shoot dark, shoot nir850, ") || !strings.Contains(log, burst) {
+		look := "shoot dark, shoot nir850, "
+		if !strings.HasPrefix(log, "dial, "+look+look+look+burst) { // the first look cannot tell motion
 			t.Error(log)
 		}
 	})
@@ -315,6 +316,30 @@ func TestEnrolmentLeft(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 		b.stop()
+	})
+}
+
+// TestWrongHand has a hand that guiding takes for the one that is wanted, and
+// the burst for the other.
+func TestWrongHand(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.call = func(_ int, m wire.Message) (wire.Message, error) {
+			if _, ok := m.(wire.Begin); ok {
+				return wire.Challenge{Nonce: wire.Nonce{1}}, nil
+			}
+			return wire.Answer{Status: wire.More, Hand: wire.Right}, nil
+		}
+		b.orders <- Order{Purpose: wire.Enrol}
+		b.start(Config{Orders: b})
+		b.wave()
+		b.hand = func() wire.Hand { return wire.Right }
+		if d := b.wave(); d.Outcome != Unusable || d.Bursts != maxBursts {
+			t.Errorf("%+v", d)
+		}
+		b.stop()
+		if n := strings.Count(strings.Join(b.log, " "), "sample"); n != 1 || !b.showed(hal.CueOtherHand) {
+			t.Errorf("%d samples sent, cues %v", n, b.cues)
+		}
 	})
 }
 
