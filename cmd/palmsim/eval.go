@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,11 +50,6 @@ Exit codes: 0 measured, 1 nothing to measure or an output could not be written,
 	c.Flags().StringVar(&f.json, "json", "", "write the report as JSON to `file`, - for standard output")
 	c.Flags().StringVar(&f.html, "html", "", "write the report as one HTML page to `file`")
 	c.Flags().IntVar(&f.workers, "workers", 0, "probes scored at once; 0 is one a processor")
-	for _, name := range []string{"manifest", "bands"} {
-		if err := c.MarkFlagRequired(name); err != nil {
-			panic(err) // the flag is declared above
-		}
-	}
 	return c
 }
 
@@ -94,7 +90,10 @@ func runEval(c *cobra.Command, f evalFlags) error {
 // samples reads what the command line names.
 func (f *evalFlags) samples() (gallery, probes []eval.Sample, err error) {
 	if f.what.Enrol < 0 || f.workers < 0 {
-		return nil, nil, fmt.Errorf("eval: --enrol and --workers must not be negative")
+		return nil, nil, errors.New("eval: --enrol and --workers must not be negative")
+	}
+	if f.what.Manifest == "" || f.what.Bands == "" {
+		return nil, nil, errors.New("eval: --manifest and --bands are needed")
 	}
 	bands, err := eval.ParseBands(f.what.Bands)
 	if err != nil {
