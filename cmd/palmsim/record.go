@@ -8,13 +8,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"volar/boards"
-	"volar/hal"
 	"volar/hal/tape"
 	"volar/sim"
 	"volar/sim/palm"
@@ -33,7 +30,7 @@ type record struct {
 	log    io.Writer // progress
 }
 
-// Limits of a recording. A wave takes some 15 MB.
+// Limits of a recording. A wave takes some 25 MB.
 const (
 	maxRecordPeople = 1000
 	maxRecordWaves  = 10_000
@@ -44,16 +41,14 @@ func newRecordCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "record --out FILE",
 		Short: "Record waves of synthetic people to a tape",
-		Long: `record puts synthetic people before the simulated cameras and writes what they see to
-a tape: first each person's enrolment with both hands, then waves to identify, in turn. A script
-(--script, one JSON object a line, as palmd takes it) says otherwise.
+		Long: `record lets synthetic people come to the real firmware, with a host and an empty vault of
+its own, started as processes on loopback, and writes to a tape all that the cameras saw, what the
+device said, and what was decided. First each person is enrolled with both hands, then people come
+in turn to be identified. A script (--script, one JSON object a line, as palmd takes it) says
+otherwise. A wave takes some 25 MB.
 
-Each wave is some looks in the dark and under 850 nm, as the device takes them to guide a hand,
-and two bursts: dark, white, 850 nm, 940 nm. Nobody is guided, as no device looks; replay shows
-what the firmware and the vault make of it.
-
-Exit codes: 0 recorded, 1 the tape could not be written, 2 wrong usage or script, 3 interrupted
-(the tape is readable up to there).`,
+Exit codes: 0 recorded, 1 the tape could not be written or the processes failed, 2 wrong usage or
+script, 3 interrupted (the tape is readable up to there).`,
 		Example: "  palmsim record --out two.mcap --people 2 --waves 4",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -82,8 +77,12 @@ func (r *record) run(ctx context.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("record: %w", err)}
 	}
-	err = r.film(ctx, f, script)
-	if err := errors.Join(err, f.Close()); err != nil {
+	v, err := startVault(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("record: %w", err), f.Close(), os.Remove(r.out))
+	}
+	err = v.close(errors.Join(r.film(ctx, f, script, v), f.Close()))
+	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	return summarise(ctx, r.out, r.json, r.say)
@@ -114,7 +113,7 @@ func (r *record) presentations() ([]sim.Presentation, error) {
 }
 
 // film records the script to w.
-func (r *record) film(ctx context.Context, w io.Writer, script []sim.Presentation) error {
+func (r *record) film(ctx context.Context, w io.Writer, script []sim.Presentation, v *ownVault) error {
 	board, err := boards.Load(boards.Tree, "sim")
 	if err != nil {
 		return err
@@ -123,103 +122,25 @@ func (r *record) film(ctx context.Context, w io.Writer, script []sim.Presentatio
 	if err != nil {
 		return err
 	}
-	dev, err := sim.New(sim.Options{Board: board, Speed: math.Inf(1), Empty: stage.Empty()})
+	b, err := sim.New(sim.Options{Board: board, Speed: math.Inf(1), Empty: stage.Empty()})
 	if err != nil {
 		return err
 	}
 	packed := bufio.NewWriterSize(w, 1<<20)
 	t, err := tape.Create(packed, tape.Meta{
-		Board: board.Name, Unit: dev.Device().Unit, Firmware: "palmsim record", Synthetic: true,
+		Board: board.Name, Unit: b.Device().Unit, Firmware: "palmsim record", Synthetic: true,
 	}, &board.Calibration)
 	if err != nil {
 		return err
 	}
-	s := &shoot{board: dev, stage: stage, tape: t, camera: tape.Record(dev.Device().Camera, t)}
-	bar := newProgress(r.log, "waves", totalWaves(script))
-	for i := range script {
-		if err = s.presentation(ctx, &script[i], bar); err != nil {
-			break
-		}
+	bar := newProgress(r.log, "presentations", len(script))
+	f := &filming{board: b, tape: t, director: sim.Direct(b, stage, script, nil)}
+	f.director.Comes = f.comes
+	f.director.Done = func(sim.Result) { bar.add(1) }
+	dial, err := v.dialer(b.Device(), r.log)
+	if err == nil {
+		err = f.run(ctx, dial)
+		bar.end()
 	}
-	bar.end()
-	return errors.Join(err, t.Close(), packed.Flush()) // an interrupted tape is closed too
-}
-
-// shoot films presentations.
-type shoot struct {
-	board  *sim.Board
-	stage  *sim.Stage
-	tape   *tape.Writer
-	camera *tape.Recorder
-}
-
-const (
-	enrolWaves  = 3 // of each hand
-	guideLooks  = 8 // the hand comes in during the first four
-	burstsAWave = 2
-)
-
-// hands lists which hand each wave of a presentation shows.
-func hands(p *sim.Presentation) []wire.Hand {
-	first := p.FirstHand()
-	if p.Purpose != wire.Enrol.String() {
-		return []wire.Hand{first}
-	}
-	var list []wire.Hand
-	for n := range 2 * enrolWaves {
-		if n < enrolWaves {
-			list = append(list, first)
-		} else {
-			list = append(list, wire.Left+wire.Right-first)
-		}
-	}
-	return list
-}
-
-func totalWaves(script []sim.Presentation) (n int) {
-	for i := range script {
-		n += len(hands(&script[i]))
-	}
-	return n
-}
-
-func (s *shoot) presentation(ctx context.Context, p *sim.Presentation, bar *progressBar) error {
-	for n, hand := range hands(p) {
-		s.board.Pass(time.Second)
-		s.board.Present(s.stage.Enter(p, hand, s.board.Now(), n))
-		err := s.mark(tape.EventNear, p, hand)
-		if err == nil {
-			err = s.wave(ctx)
-		}
-		s.board.Clear()
-		if err := errors.Join(err, s.mark(tape.EventGone, p, hand)); err != nil {
-			return err
-		}
-		bar.add(1)
-	}
-	return nil
-}
-
-// mark writes who comes, for whoever replays the tape.
-func (s *shoot) mark(name string, p *sim.Presentation, hand wire.Hand) error {
-	return s.tape.Event(tape.Event{At: s.board.Now(), Name: name, Fields: map[string]string{
-		"id": strconv.Itoa(p.ID), "purpose": p.Purpose, "person": strconv.Itoa(p.Person), "by": strconv.Itoa(p.By),
-		"kind": string(p.Kind), "hand": hand.String(),
-	}})
-}
-
-func (s *shoot) wave(ctx context.Context) error {
-	var lights []hal.Light
-	for range guideLooks {
-		lights = append(lights, 0, hal.NIR850)
-	}
-	for range burstsAWave {
-		lights = append(lights, 0, hal.White, hal.NIR850, hal.NIR940)
-	}
-	for _, l := range lights {
-		if _, err := s.camera.Shoot(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(err, f.failed(), t.Close(), packed.Flush()) // an interrupted tape is closed too
 }

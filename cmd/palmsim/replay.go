@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"volar/boards"
-	"volar/cmd/internal/stack"
 	"volar/firmware"
 	"volar/hal"
 	"volar/hal/tape"
@@ -26,8 +24,8 @@ func newReplayCommand() *cobra.Command {
 		Short: "Play a tape to the real firmware and vault, and print their decisions",
 		Long: `replay gives the shots of a tape to the firmware in place of a camera, with a host and an
 empty vault of its own, started as processes on loopback. It prints a line for each wave: what was
-asked for, what was decided, and, where the tape says who came, whether that is right. Tapes made
-by record begin with enrolments, so the vault knows whom it is to recognise.
+asked for, what was decided, whether that is right where the tape says who came, and what was
+decided when it was recorded where that differs. The vault knows whom the tape enrols, and nobody else.
 
 Exit codes: 0 played to its end, 1 a decision was wrong or the tape is cut or damaged, 2 it is no
 tape that can be replayed or the command line is wrong, 3 interrupted.`,
@@ -49,7 +47,7 @@ type replay struct {
 	log  io.Writer
 }
 
-func (r *replay) run(ctx context.Context, path string) (err error) {
+func (r *replay) run(ctx context.Context, path string) error {
 	t, closer, err := openTape(path)
 	if err != nil {
 		return err
@@ -58,35 +56,21 @@ func (r *replay) run(ctx context.Context, path string) (err error) {
 	if t.Calibration() == nil {
 		return usageError{fmt.Errorf("%s: no calibration, so no shots: a tape of stills cannot be replayed; eval reads pictures", path)}
 	}
-	bin, err := programs()
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "palmsim-replay-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	s, err := stack.Start(ctx, stack.Options{Bin: bin, Dir: dir, Log: r.log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	dev, err := replayDevice(t)
 	if err != nil {
 		return err
 	}
-	unit, err := s.Unit(dev.Unit, dev.Identity.Public())
+	v, err := startVault(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("replay: %w", err)
 	}
-	dial, err := unit.Dialer(dev.Identity, func(notice string) { fmt.Fprintln(r.log, notice) })
+	dial, err := v.dialer(dev, r.log)
 	if err != nil {
-		return err
+		return v.close(err)
 	}
 	show := &replayShow{json: r.json, out: &textWriter{to: r.out}}
-	err = r.play(ctx, t, dev, show, func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) })
-	return errors.Join(show.end(), err)
+	err = r.play(ctx, t, dev, show, dial)
+	return v.close(errors.Join(err, show.end()))
 }
 
 // replayDevice is a simulated board that is calibrated as the tape's was.
@@ -111,7 +95,7 @@ func (r *replay) play(ctx context.Context, t *tape.Reader, dev *hal.Device, show
 	dev.Camera, dev.Presence = player, w
 	err := firmware.Run(ctx, dev, firmware.Config{
 		Dial: dial, Orders: w, Decided: w.decided, ShowFor: time.Millisecond,
-		Trace: func(t firmware.Trace) {
+		Trace: func(t firmware.Trace) { // what a decision has been shown for is over
 			if t.Kind == firmware.KindState && t.To == firmware.Remove.String() {
 				player.Leave()
 			}
@@ -120,6 +104,7 @@ func (r *replay) play(ctx context.Context, t *tape.Reader, dev *hal.Device, show
 			}
 		},
 	})
+	w.flush()
 	switch {
 	case errors.Is(err, tape.ErrTruncated), errors.Is(err, tape.ErrDamaged), ctx.Err() != nil:
 		return errors.Join(err, ctx.Err())
@@ -131,11 +116,16 @@ func (r *replay) play(ctx context.Context, t *tape.Reader, dev *hal.Device, show
 
 // replayShow prints decisions and counts them.
 type replayShow struct {
-	json  bool
-	out   *textWriter
-	waves int
-	right int
-	wrong int
+	json bool
+	out  *textWriter
+	sum  replaySum
+}
+
+type replaySum struct {
+	Waves     int `json:"waves"`
+	Right     int `json:"right"`
+	Wrong     int `json:"wrong"`
+	Different int `json:"different"` // from what was recorded
 }
 
 // waveLine is what is printed of a wave.
@@ -147,26 +137,35 @@ type waveLine struct {
 	Kind    sim.Kind      `json:"kind,omitempty"`
 	Hand    string        `json:"hand,omitempty"` // that the device saw
 	Outcome string        `json:"outcome"`
-	Verdict sim.Verdict   `json:"verdict,omitempty"` // where the tape says who came
+	Before  string        `json:"recorded,omitempty"` // the outcome on the tape
+	Verdict sim.Verdict   `json:"verdict,omitempty"`  // where the tape says who came
 	Why     string        `json:"why,omitempty"`
 	Bursts  int           `json:"bursts"`
 	Took    time.Duration `json:"took_ns"`
 }
 
 func (s *replayShow) line(l waveLine) {
-	s.waves++
+	s.sum.Waves++
 	switch l.Verdict {
 	case sim.Right:
-		s.right++
+		s.sum.Right++
 	case sim.Wrong:
-		s.wrong++
+		s.sum.Wrong++
+	}
+	different := l.Before != "" && l.Before != l.Outcome
+	if different {
+		s.sum.Different++
 	}
 	if s.json {
 		s.encode(l)
 		return
 	}
-	s.out.line("wave %-4d %-8s %-6s %-12s %-5s %-9s %-9s %d bursts %4d ms %s",
-		l.Wave, l.Purpose, l.Person, l.Kind, l.Hand, l.Outcome, l.Verdict, l.Bursts, l.Took.Milliseconds(), l.Why)
+	note := l.Why
+	if different {
+		note += " (recorded: " + l.Before + ")"
+	}
+	s.out.line("wave %-4d %-8s %-6s %-12s %-5s %-9s %-5s %d bursts %5d ms %s",
+		l.Wave, l.Purpose, l.Person, l.Kind, l.Hand, l.Outcome, l.Verdict, l.Bursts, l.Took.Milliseconds(), note)
 }
 
 func (s *replayShow) encode(v any) {
@@ -178,12 +177,12 @@ func (s *replayShow) encode(v any) {
 // end prints the sum, and is an error where a decision was wrong.
 func (s *replayShow) end() error {
 	if s.json {
-		s.encode(map[string]int{"waves": s.waves, "right": s.right, "wrong": s.wrong})
+		s.encode(s.sum)
 	} else {
-		s.out.line("%d waves, %d decisions right, %d wrong", s.waves, s.right, s.wrong)
+		s.out.line("%d waves, %d decisions right, %d wrong, %d other than recorded", s.sum.Waves, s.sum.Right, s.sum.Wrong, s.sum.Different)
 	}
-	if s.wrong > 0 {
-		return errors.Join(s.out.err, fmt.Errorf("replay: %d wrong decisions", s.wrong))
+	if s.sum.Wrong > 0 {
+		return errors.Join(s.out.err, fmt.Errorf("replay: %d wrong decisions", s.sum.Wrong))
 	}
 	return s.out.err
 }

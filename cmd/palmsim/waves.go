@@ -24,6 +24,10 @@ type waves struct {
 	ledger  sim.Ledger
 	enrols  int  // ID of the enrolment that the firmware is amidst, 0 for none
 	waiting bool // for the firmware to drop it
+
+	line     *waveLine // of the wave that plays, once decided
+	recorded string    // what the tape says was decided
+	gone     bool      // the tape has no more of it
 }
 
 func newWaves(p *tape.Player, show *replayShow) *waves {
@@ -32,22 +36,47 @@ func newWaves(p *tape.Player, show *replayShow) *waves {
 	return w
 }
 
-// passed reads the mark of a wave.
+// passed reads what stands between the shots.
 func (w *waves) passed(i tape.Item) {
-	if i.Event == nil || i.Event.Name != tape.EventNear {
-		return
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case i.Decision != nil:
+		w.recorded = i.Decision.Status
+	case i.Event != nil && i.Event.Name == tape.EventNear:
+		w.print()
+		w.came, w.recorded, w.gone = whoCame(i.Event.Fields), "", false
+	case i.Event != nil && i.Event.Name == tape.EventGone:
+		w.gone = true
+		w.print()
 	}
-	f := i.Event.Fields
+}
+
+func whoCame(f map[string]string) sim.Presentation {
 	p := sim.Presentation{Purpose: f["purpose"], Kind: sim.Kind(f["kind"])}
 	p.ID, _ = strconv.Atoi(f["id"])
 	p.Person, _ = strconv.Atoi(f["person"])
 	p.By, _ = strconv.Atoi(f["by"])
 	if p.Check() != nil {
-		p = sim.Presentation{Purpose: wire.Identify.String()} // a tape from elsewhere
+		return sim.Presentation{Purpose: wire.Identify.String()} // a tape from elsewhere
 	}
+	return p
+}
+
+// print prints the line of the wave, if it has been decided.
+func (w *waves) print() {
+	if w.line != nil {
+		w.line.Before = w.recorded
+		w.show.line(*w.line)
+		w.line = nil
+	}
+}
+
+// flush prints what the end of the tape left over.
+func (w *waves) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.came = p
+	w.print()
 }
 
 // Wait passes on what the tape says, but keeps the next person away until the
@@ -87,7 +116,7 @@ func (w *waves) Next(ctx context.Context) (firmware.Order, error) {
 	return o, ctx.Err()
 }
 
-// decided prints what the firmware says of a wave.
+// decided keeps what the firmware says of a wave.
 func (w *waves) decided(d firmware.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,7 +142,10 @@ func (w *waves) decided(d firmware.Decision) {
 			l.Verdict = ""
 		}
 	}
-	w.show.line(l)
+	w.line = &l
+	if w.gone { // else what was recorded is still to come
+		w.print()
+	}
 }
 
 var (
