@@ -43,7 +43,7 @@ func skinBody(w *Wave) *body {
 		t.base = float32(albedo(ch, dark, a.person.blood) / albedo(nir850, dark, a.person.blood))
 		t.vein = float32(veinLoss[ch])
 		t.crease[0] = float32(creaseLoss[ch])
-		t.fine[0] = 0.014 / 40
+		t.fine[0] = 0.010 / 40
 		t.deep = float32([]float64{0.06, 0.1}[i])
 	}
 	return b

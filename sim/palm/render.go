@@ -18,7 +18,7 @@ type Renderer struct {
 	small    [2]plane // half size, for frames in which little is to be seen
 	scratch  []float32
 	corners  []corner
-	last     Wave // what body and shape were made for
+	last     Wave // what body and shape were made for, as cast gives it
 	body     *body
 	shape    *shape
 }
@@ -94,10 +94,11 @@ func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // prepare makes body and shape when the wave is a new one.
 func (r *Renderer) prepare(w *Wave) {
-	if r.body != nil && r.last == *w {
+	key := w.cast()
+	if r.body != nil && r.last == key {
 		return
 	}
-	r.last = *w
+	r.last = key
 	r.body = newBody(w)
 	r.shape = newShape(w, r.body)
 	if need := len(r.body.mesh.vertices); len(r.corners) < need {

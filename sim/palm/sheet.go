@@ -23,7 +23,7 @@ func sheetBody(w *Wave) *body {
 	}
 	b.surface = [2]surface{dull, dull}
 	if w.Material == Screen {
-		glass := gloss{film: 0.04}
+		glass := gloss{film: 0.02}
 		b.surface = [2]surface{hal.RGB: {gloss: glass, emissive: true}, hal.NIR: {gloss: glass}}
 	}
 	for i := range b.tints {

@@ -96,11 +96,11 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.38*b.pads(p, o, x, y))
 			pigment := p.melanin * (1 + 0.12*mid.at(x, y) - 0.1*coarse.at(x, y))
 			// Thick horny skin scatters more.
-			pale := math.Exp(p.mottle * (0.045*horn.at(x, y) + 0.018*hornSmall.at(x, y) + 0.05*hornWide.at(x, y) - 0.03*coarse.at(x, y)))
+			pale := math.Exp(p.mottle * (0.062*horn.at(x, y) + 0.018*hornSmall.at(x, y) + 0.07*hornWide.at(x, y) - 0.03*coarse.at(x, y)))
 			for ch := range 3 {
 				b.tones[ch].v[k] = float32(255 * albedo(ch, pigment, flush) * pale)
 			}
-			f := 0.075*fat.at(x, y) + 0.045*fatMid.at(x, y) + 0.01*fatSmall.at(x, y)
+			f := 0.085*fat.at(x, y) + 0.055*fatMid.at(x, y) + 0.01*fatSmall.at(x, y)
 			b.tones[3].v[k] = float32(255 * albedo(nir850, p.melanin, p.blood) * math.Exp(f*p.mottle))
 			b.deep.v[k] = float32(0.5 + 0.25*fat.at(x, y))
 		}

@@ -31,6 +31,17 @@ func (w *Wave) Present(at time.Duration) bool {
 	return w != nil && w.Anatomy != nil && at >= w.Start && (w.Leave == 0 || at < w.Leave)
 }
 
+// cast is the wave without its place and its movement: waves of one cast
+// share body and shape.
+func (w *Wave) cast() Wave {
+	c := *w
+	c.Start, c.Arrive, c.Leave = 0, 0, 0
+	p := &c.Pose
+	p.Distance, p.X, p.Y, p.TiltX, p.TiltY, p.Rotation = 0, 0, 0, 0, 0, 0
+	p.Velocity, p.Spin, p.Tremor = [3]float64{}, 0, 0
+	return c
+}
+
 // pose is the pose at a time. A hand comes in from above and from the wrist's
 // side, slowing down.
 func (w *Wave) pose(at time.Duration) Pose {
