@@ -216,7 +216,7 @@ func TestCaptureDoesNotPrint(t *testing.T) {
 			t.Errorf("a secret prints as %.60s…", text)
 		}
 	}
-	if b, err := json.Marshal(c); err != nil || len(b) > 2 {
+	if b, err := json.Marshal([]any{c}); err != nil || string(b) != "[{}]" {
 		t.Errorf("a secret encodes as %.60s (%v)", b, err)
 	}
 }
