@@ -8,7 +8,7 @@ import (
 )
 
 // FalseMatchRates are the operating points that a report lists.
-var FalseMatchRates = []struct {
+var FalseMatchRates = [...]struct {
 	Name string
 	Rate float64
 }{{"1e-3", 1e-3}, {"1e-4", 1e-4}, {"1e-5", 1e-5}, {"1e-6", 1e-6}}

@@ -21,6 +21,18 @@ type Report struct {
 	Seconds   float64  `json:"seconds"`
 
 	Bands map[string]Rates `json:"bands"` // "rgb" and "nir", as far as measured
+
+	// Decisions are the rates of the product's own decision, whose thresholds
+	// were not set on this set, when it is asked for one of FalseMatchRates a comparison.
+	Decisions map[string]DecisionRates `json:"decisions"`
+}
+
+// DecisionRates are what a threshold that was set beforehand makes of a set.
+type DecisionRates struct {
+	FMR        float64 `json:"fmr"`
+	FMRBounds  Bounds  `json:"fmr_bounds"`
+	FNMR       float64 `json:"fnmr"`
+	FNMRBounds Bounds  `json:"fnmr_bounds"`
 }
 
 // Selection is what was measured, in the words of the command line.
@@ -51,6 +63,16 @@ func NewReport(what Selection, s *Scores, took time.Duration) (*Report, error) {
 		Failed:    append([]string{}, s.Failed...),
 		Seconds:   took.Seconds(),
 		Bands:     map[string]Rates{},
+		Decisions: map[string]DecisionRates{},
+	}
+	for i, f := range FalseMatchRates {
+		d := s.Decisions[i]
+		r.Decisions[f.Name] = DecisionRates{
+			FMR:        float64(d.ImpostorAccepted) / float64(r.Impostor),
+			FMRBounds:  clopperPearson(d.ImpostorAccepted, r.Impostor),
+			FNMR:       float64(d.GenuineRefused) / float64(r.Genuine),
+			FNMRBounds: clopperPearson(d.GenuineRefused, r.Genuine),
+		}
 	}
 	if len(s.RGB.Genuine) > 0 {
 		r.Bands["rgb"] = Measure(&s.RGB)

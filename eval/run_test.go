@@ -262,6 +262,9 @@ func TestReport(t *testing.T) {
 		len(back.FNMR) != 4 || len(back.Bands) != 2 || back.Bands["nir"].EER == nil || len(back.Bands["rgb"].FNMR) != 4 {
 		t.Errorf("the report lacks something: %s", b.String())
 	}
+	if d, known := r.Decisions["1e-4"]; !known || d.FMR != 0 || d.FNMR != 0 || d.FMRBounds[1] == 0 {
+		t.Errorf("the product's own decision: %+v", d)
+	}
 	b.Reset()
 	if err := r.WriteHTML(&b, s); err != nil {
 		t.Fatal(err)
@@ -276,7 +279,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	b.Reset()
-	if err := r.WriteText(&b); err != nil || strings.Count(b.String(), "\n") != 5 {
+	if err := r.WriteText(&b); err != nil || strings.Count(b.String(), "\n") != 11 {
 		t.Errorf("the table, error %v:\n%s", err, b.String())
 	}
 }

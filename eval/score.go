@@ -28,11 +28,18 @@ type Distances struct {
 	Genuine, Impostor []float64
 }
 
+// Decisions counts what the product's own decision makes of the pairs when it
+// is asked for one of FalseMatchRates a comparison.
+type Decisions struct {
+	GenuineRefused, ImpostorAccepted int
+}
+
 // Scores is what a run measured.
 type Scores struct {
 	Fused, RGB, NIR Distances // RGB and NIR are empty where the band is not measured
-	Samples         int       // distinct samples that were tried
-	Failed          []string  // samples that no code could be made of
+	Decisions       [len(FalseMatchRates)]Decisions
+	Samples         int      // distinct samples that were tried
+	Failed          []string // samples that no code could be made of
 }
 
 // An entry is what the gallery holds of a palm: one capture, or the first Enrol of them.
@@ -134,21 +141,37 @@ func (r *run) probe(ctx context.Context, probes []Sample) error {
 		r.scores.Fused.join(found.Fused)
 		r.scores.RGB.join(found.RGB)
 		r.scores.NIR.join(found.NIR)
+		for i, d := range found.Decisions {
+			r.scores.Decisions[i].GenuineRefused += d.GenuineRefused
+			r.scores.Decisions[i].ImpostorAccepted += d.ImpostorAccepted
+		}
 		return nil
 	})
 }
 
+// thresholds are the product's, by index of FalseMatchRates and by set of bands.
+var thresholds = func() (t [len(FalseMatchRates)][matcher.BothBands + 1]float64) {
+	for i, f := range FalseMatchRates {
+		for b := range t[i] {
+			t[i][b] = matcher.Policy{FPIR: f.Rate}.Threshold(matcher.Bands(b), 1)
+		}
+	}
+	return t
+}()
+
 // compare scores one probe against one entry: the nearest of its captures, by fusion and by band.
 func (r *run) compare(p *matcher.Probe, s *Sample, e *entry, into *Scores) {
 	best := matcher.Score{RGB: matcher.Farthest, NIR: matcher.Farthest, Fused: matcher.Farthest}
+	rgb, nir, n := best.RGB, best.NIR, 0
 	for i, c := range e.captures {
 		if e.ids[i] == s.ID || r.mirrored(s.ID, e.ids[i]) {
 			continue
 		}
 		d := p.Compare(c)
-		best.RGB, best.NIR = min(best.RGB, d.RGB), min(best.NIR, d.NIR)
-		best.Fused = min(best.Fused, d.Fused)
-		best.Bands |= d.Bands
+		if n++; n == 1 || d.Fused < best.Fused {
+			best = d
+		}
+		rgb, nir = min(rgb, d.RGB), min(nir, d.NIR)
 	}
 	if best.Bands == 0 {
 		return
@@ -156,10 +179,20 @@ func (r *run) compare(p *matcher.Probe, s *Sample, e *entry, into *Scores) {
 	genuine := e.palm == s.Palm
 	into.Fused.add(best.Fused, genuine)
 	if best.Bands&matcher.OnlyRGB != 0 {
-		into.RGB.add(best.RGB, genuine)
+		into.RGB.add(rgb, genuine)
 	}
 	if best.Bands&matcher.OnlyNIR != 0 {
-		into.NIR.add(best.NIR, genuine)
+		into.NIR.add(nir, genuine)
+	}
+	for i, f := range FalseMatchRates {
+		// The threshold is looked up first because working it out anew for every stranger costs more than the comparison.
+		accepted := best.Fused < thresholds[i][best.Bands] && matcher.Policy{FPIR: f.Rate}.Accepts(best, 1)
+		if genuine && !accepted {
+			into.Decisions[i].GenuineRefused++
+		}
+		if !genuine && accepted {
+			into.Decisions[i].ImpostorAccepted++
+		}
 	}
 }
 

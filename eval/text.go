@@ -28,5 +28,13 @@ func (r *Report) WriteText(w io.Writer) error {
 			line(band, &rates)
 		}
 	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprint(t, "\nthe product's own decision\tfalse match rate\tfalse non-match rate\n")
+	for _, f := range FalseMatchRates {
+		d := r.Decisions[f.Name]
+		fmt.Fprintf(t, "asked for %s\t%s\t%s\n", f.Name, percent(d.FMR, d.FMRBounds), percent(d.FNMR, d.FNMRBounds))
+	}
 	return t.Flush()
 }

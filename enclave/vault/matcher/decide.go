@@ -55,7 +55,7 @@ func Identify(p *Probe, gallery []Entry, policy Policy) Result {
 			second = near
 		}
 	}
-	if first.empty() || !policy.accepts(first.score, r.Compared) {
+	if first.empty() || !policy.Accepts(first.score, r.Compared) {
 		return r
 	}
 	if !second.empty() && second.excess()-first.excess() < margin {
@@ -78,13 +78,13 @@ func Verify(p *Probe, entries []Entry, policy Policy) bool {
 			best = near
 		}
 	}
-	return !best.empty() && policy.accepts(best.score, compared)
+	return !best.empty() && policy.Accepts(best.score, compared)
 }
 
 // SamePalm decides whether two captures show one palm, as one comparison.
 // Captures of different hands never do.
 func SamePalm(a *Probe, e *Capture, policy Policy) bool {
-	return a.hand != 0 && a.hand == e.hand && policy.accepts(a.Compare(e), 1)
+	return a.hand != 0 && a.hand == e.hand && policy.Accepts(a.Compare(e), 1)
 }
 
 // A candidate is the nearest capture of an entry.
@@ -120,16 +120,18 @@ func nearest(p *Probe, e *Entry) (best candidate, n int) {
 	return best, n
 }
 
-// accepts says whether the best of n comparisons passes: the fused distance
-// the threshold, and where both bands were compared, each of them weakRate.
-func (y Policy) accepts(s Score, n int) bool {
-	if s.Bands == BothBands {
-		weak := math.Log(weakRate)
-		if s.RGB >= strangers[OnlyRGB].quantile(weak) || s.NIR >= strangers[OnlyNIR].quantile(weak) {
-			return false
-		}
+// Accepts says whether the best of n comparisons passes: the fused distance
+// must be under the threshold, and where both bands were compared, each of
+// them under that of weakRate.
+func (y Policy) Accepts(s Score, n int) bool {
+	if s.Bands == 0 || s.Fused >= y.Threshold(s.Bands, n) {
+		return false
 	}
-	return s.Bands != 0 && s.Fused < y.Threshold(s.Bands, n)
+	if s.Bands != BothBands {
+		return true
+	}
+	weak := math.Log(weakRate)
+	return s.RGB < strangers[OnlyRGB].quantile(weak) && s.NIR < strangers[OnlyNIR].quantile(weak)
 }
 
 // Threshold is the distance that the best of n comparisons with strangers
