@@ -84,10 +84,10 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	go func() {
 		defer stop() // a script without a device would wait for ever
 		device <- firmware.Run(ctx, board.Device(), firmware.Config{
-			Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
-			Orders:  orders{director},
+			Dial:     func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
+			Orders:   orders{director},
 			GuideFor: wait(15*time.Second, o.speed), ShowFor: wait(1500*time.Millisecond, o.speed),
-			Trace:   func(t firmware.Trace) { said.write(t) },
+			Trace: func(t firmware.Trace) { said.write(t) },
 			Decided: func(d firmware.Decision) {
 				director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
 			},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,13 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"volar/boards"
 	"volar/cmd/internal/stack"
 	"volar/enclave/vault/matcher"
 	"volar/firmware"
 	"volar/hal"
 	"volar/sim"
-	"volar/sim/palm"
 	"volar/wire"
 )
 
@@ -41,7 +38,7 @@ type planted struct {
 	rgb, nir secret
 }
 
-func newPlanted(t *testing.T, c hal.Camera) *planted {
+func newPlanted(c hal.Camera) *planted {
 	p := &planted{c, secret{"colour frame", make([]byte, secretLength)}, secret{"NIR frame", make([]byte, secretLength)}}
 	rand.Read(p.rgb.bytes)
 	rand.Read(p.nir.bytes)
@@ -144,20 +141,9 @@ func TestNothingLeaks(t *testing.T) {
 // wave enrols one person and recognises them; it returns what must stay hidden.
 func wave(ctx context.Context, t *testing.T, s *stack.Stack, dir string, log io.Writer) []secret {
 	t.Helper()
-	descriptor, err := boards.Load(boards.Tree, "sim")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stage, err := sim.NewStage(descriptor, palm.DefaultRig(), 11)
-	if err != nil {
-		t.Fatal(err)
-	}
-	board, err := sim.New(sim.Options{Board: descriptor, Dir: filepath.Join(dir, "unit"), Speed: math.Inf(1), Empty: stage.Empty()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	device := *board.Device()
-	camera := newPlanted(t, device.Camera)
+	board, stage := newBench(t, filepath.Join(dir, "unit"))
+	device := board.Device()
+	camera := newPlanted(device.Camera)
 	device.Camera = camera
 	hidden := []secret{camera.rgb, camera.nir}
 	var mu sync.Mutex
@@ -187,37 +173,19 @@ func wave(ctx context.Context, t *testing.T, s *stack.Stack, dir string, log io.
 			t.Errorf("presentation %d ended %s: %s", r.ID, r.Verdict, r.Why)
 		}
 	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- firmware.Run(running, &device, firmware.Config{
-			Dial: func(ctx context.Context) (firmware.Vault, error) {
-				session, err := dial(ctx)
-				return overheard{session, note}, err
-			},
-			Orders:  testOrders{director},
-			ShowFor: time.Millisecond,
-			Decided: func(d firmware.Decision) {
-				director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
-			},
-			Trace: func(t firmware.Trace) { fmt.Fprintf(log, "%+v\n", t) },
-		})
-	}()
-	err = director.Run(ctx)
-	stop()
-	if ran := <-ended; err != nil || ran != nil {
-		t.Fatal(err, ran)
+	err = bench(ctx, board, director, firmware.Config{
+		Dial: func(ctx context.Context) (firmware.Vault, error) {
+			session, err := dial(ctx)
+			return overheard{session, note}, err
+		},
+		Trace: func(t firmware.Trace) { fmt.Fprintf(log, "%+v\n", t) },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	return hidden
-}
-
-type testOrders struct{ *sim.Director }
-
-func (o testOrders) Next(ctx context.Context) (firmware.Order, error) {
-	purpose, person, err := o.Director.Next(ctx)
-	return firmware.Order{Purpose: purpose, Person: person}, err
 }
 
 func search(t *testing.T, where string, b []byte, hidden []secret) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,20 +56,15 @@ type Stack struct {
 	ended    chan error
 }
 
-// Start makes an operator's key and a vault configuration in o.Dir, starts the
-// processes, and returns when devices can connect.
+// Start makes an operator's key and a vault configuration in o.Dir, or takes
+// those that are there, starts the processes, and returns when devices can
+// connect. A folder that was used before still has its people.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
 	s := &Stack{options: o}
-	public, operator, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("stack: %w", err)
-	}
-	s.operator = operator
-	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n", Tenant, hex.EncodeToString(public))
-	if err := os.WriteFile(s.path("vault.toml"), []byte(config), 0o600); err != nil {
+	if err := s.establish(); err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
 	if err := s.measure(ctx); err != nil {
@@ -78,6 +74,26 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// establish makes the operator, once, and writes who may speak to the vault.
+func (s *Stack) establish() error {
+	seed, err := os.ReadFile(s.path("operator.key"))
+	if errors.Is(err, fs.ErrNotExist) {
+		seed = make([]byte, ed25519.SeedSize)
+		rand.Read(seed)
+		err = os.WriteFile(s.path("operator.key"), seed, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	if len(seed) != ed25519.SeedSize {
+		return fmt.Errorf("%s has %d bytes, not %d", s.path("operator.key"), len(seed), ed25519.SeedSize)
+	}
+	s.operator = ed25519.NewKeyFromSeed(seed)
+	public := hex.EncodeToString(s.operator.Public().(ed25519.PublicKey))
+	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n", Tenant, public)
+	return os.WriteFile(s.path("vault.toml"), []byte(config), 0o600)
 }
 
 func (s *Stack) path(name string) string    { return filepath.Join(s.options.Dir, name) }
@@ -163,6 +179,16 @@ func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
 		Measurements: []string{s.Measurement},
 		Simulated:    []string{s.platform},
 	}, nil
+}
+
+// Kill ends the host without warning, as a power cut would; the vault ends
+// when it notices.
+func (s *Stack) Kill() error {
+	if err := s.host.Process.Kill(); err != nil {
+		return fmt.Errorf("stack: palmhost: %w", err)
+	}
+	<-s.ended
+	return nil
 }
 
 // Close ends the processes and waits for them.
