@@ -61,7 +61,7 @@ func Unguided(rng *rand.Rand) Pose {
 	// One wave in eight is careless: everything strays further.
 	far := 1.0
 	if rng.IntN(8) == 0 {
-		far = 1.6
+		far = 1.4
 	}
 	return Pose{
 		Distance: uniform(rng, 50, 120),
