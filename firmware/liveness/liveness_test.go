@@ -229,3 +229,10 @@ func TestMean(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkJudge(b *testing.B) {
+	e := living()
+	for b.Loop() {
+		Judge(Checks, e)
+	}
+}

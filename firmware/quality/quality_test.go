@@ -213,3 +213,10 @@ func TestFocusFalls(t *testing.T) {
 		t.Errorf("%g, at half the contrast %g", a, b)
 	}
 }
+
+func BenchmarkMeasure(b *testing.B) {
+	w := good()
+	for b.Loop() {
+		_, _ = Measure(w, &calibration)
+	}
+}
