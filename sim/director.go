@@ -43,6 +43,7 @@ type order struct {
 const (
 	patience     = 20 * time.Second // with a device that does not decide
 	poorPatience = 3 * time.Second  // of who does not even heed its cues
+	fakePatience = 6 * time.Second  // of who holds a print or a screen
 	between      = time.Second      // from one hand to the next
 	maxWaves     = 40               // of one presentation
 	forgetFor    = 40 * time.Second // in real time: for a device to drop the order of an enrolment
@@ -224,8 +225,11 @@ func (d *Director) wave(ctx context.Context, p *Presentation, o order, hand wire
 // watch waits until the person has a reason to take the hand away.
 func (d *Director) watch(ctx context.Context, p *Presentation) (out Outcome, swap bool, err error) {
 	limit := d.board.Now() + patience
-	if p.Kind == Poor {
+	switch {
+	case p.Kind == Poor:
 		limit = d.board.Now() + poorPatience
+	case p.Kind.Attack():
+		limit = d.board.Now() + fakePatience
 	}
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()

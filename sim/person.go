@@ -23,7 +23,10 @@ type Person struct {
 	wave  palm.Wave // of the current piece of the movement; a new piece is a new wave
 	goal  palm.Pose // where the current movement ends
 	until time.Duration
+	seen  time.Duration // of the last shot
 	cue   hal.Cue
+	early bool          // the cue came before the hand had come to rest
+	told  int           // how often the cue has been obeyed
 	act   time.Duration // when the person next does what the cue says; 0 is as soon as it is seen
 }
 
@@ -42,7 +45,8 @@ func (p *Person) Cue(c hal.Cue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c != p.cue {
-		p.cue, p.act = c, 0
+		p.cue, p.act, p.told = c, 0, 0
+		p.early = p.seen < p.wave.Start+p.wave.Arrive
 	}
 }
 
@@ -50,6 +54,7 @@ func (p *Person) Cue(c hal.Cue) {
 func (p *Person) Shoot(l hal.Light, at time.Duration, seq uint32) hal.Shot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen = at
 	p.live(at)
 	return p.renderer.Shoot(&p.wave, l, at, seq)
 }
@@ -65,6 +70,8 @@ func (p *Person) live(at time.Duration) {
 		p.piece(p.goal, at)
 		p.act = at + p.doubt()
 	case p.until > 0:
+	case p.act == 0 && p.early:
+		p.act = at + p.doubt() // it was said while the hand came in, which may have been all it takes
 	case p.act == 0:
 		p.act = at + p.reaction()
 	case at >= p.act:
@@ -79,7 +86,7 @@ func (p *Person) reaction() time.Duration {
 // doubt is how long a person waits, after a movement, whether the cue that is
 // still there means more of it. A cue to hover is heeded once.
 func (p *Person) doubt() time.Duration {
-	if p.cue == hal.CueHover {
+	if p.cue == hal.CueHover && p.told > 0 {
 		return math.MaxInt64 / 2
 	}
 	return 500*time.Millisecond + time.Duration(p.rng.Float64()*float64(300*time.Millisecond))
@@ -89,6 +96,7 @@ func (p *Person) doubt() time.Duration {
 func (p *Person) begin(at time.Duration) {
 	from := p.now(at)
 	to, ok := p.obey(from)
+	p.told++
 	p.act = math.MaxInt64 // nothing to do until another cue
 	if !ok {
 		return
@@ -137,6 +145,9 @@ func (p *Person) obey(q palm.Pose) (pose palm.Pose, ok bool) {
 		q.X = p.middle + (q.X-p.middle)*share()
 		q.Y *= share()
 		q.Rotation *= share()
+		if p.told > 0 {
+			q.Distance += step / 2 // it did not help, so people draw the hand back
+		}
 	case hal.CueStill:
 		q.Tremor *= 0.6
 	default:
@@ -150,7 +161,7 @@ func (p *Person) obey(q palm.Pose) (pose palm.Pose, ok bool) {
 	q.Spin *= 0.3
 	q.X += p.rng.NormFloat64() * 1.5
 	q.Y += p.rng.NormFloat64() * 1.5
-	q.Distance = max(q.Distance+p.rng.NormFloat64()*2, 45)
+	q.Distance = max(q.Distance+p.rng.NormFloat64()*2, 55) // nobody wants to touch it
 	q.TiltX += p.rng.NormFloat64()
 	q.TiltY += p.rng.NormFloat64()
 	return q, true
