@@ -48,7 +48,7 @@ type Config struct {
 	// Trace, where set, is told what the device does. It must not block.
 	Trace func(Trace)
 
-	GuideFor time.Duration // how long a hand is guided before the wave ends; 0 is 15 s
+	GuideFor time.Duration // how long a hand is guided before the wave ends, by the camera's clock; 0 is 15 s
 	ShowFor  time.Duration // how long an answer is shown; 0 is 1.5 s
 }
 
