@@ -84,10 +84,10 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	go func() {
 		defer stop() // a script without a device would wait for ever
 		device <- firmware.Run(ctx, board.Device(), firmware.Config{
-			Dial:     func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
-			Orders:   orders{director},
-			GuideFor: wait(15*time.Second, o.speed), ShowFor: wait(1500*time.Millisecond, o.speed),
-			Trace: func(t firmware.Trace) { said.write(t) },
+			Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
+			Orders:  orders{director},
+			ShowFor: shown(o.speed),
+			Trace:   func(t firmware.Trace) { said.write(t) },
 			Decided: func(d firmware.Decision) {
 				director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
 			},
@@ -98,13 +98,13 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	return errors.Join(<-device, err, said.err)
 }
 
-// wait is how long the device waits for a person where it waits d for one
-// before real cameras. Without pacing a frame still costs what drawing it does.
-func wait(d time.Duration, speed float64) time.Duration {
+// shown is how long an answer stays on the face. That is told by the clock on
+// the wall; all else that a person waits for is told by the cameras'.
+func shown(speed float64) time.Duration {
 	if speed == 0 {
-		speed = 3
+		return time.Millisecond
 	}
-	return time.Duration(float64(d) / speed)
+	return time.Duration(float64(1500*time.Millisecond) / speed)
 }
 
 func readScript(path string) ([]sim.Presentation, error) {
