@@ -188,7 +188,7 @@ func TestFitHolds(t *testing.T) {
 		if math.Abs(model.deviations(median)) > 0.5 {
 			t.Errorf("bands %d: the median of new strangers is %.4f, fitted %.4f with deviation %.4f", b, median, model.median, model.deviation)
 		}
-		if low := model.quantile(math.Log(1e-6)); d[b][0] < low {
+		if low := model.quantile(math.Log(1e-6), allowance[b]); d[b][0] < low {
 			t.Errorf("bands %d: one of %d strangers lies at %.4f, fitted to happen once in a million below %.4f", b, len(d[b]), d[b][0], low)
 		}
 	}

@@ -13,12 +13,13 @@ type tail struct {
 	median, deviation float64
 }
 
-// allowance widens the fitted deviation. Synthetic palms share less with each other than
-// real ones do (no families, no common way to hold a hand), and rates below
-// one in the number of fitted comparisons are extrapolated. It is a margin
-// of safety that was chosen, not fitted: a rate of 1e-6 is granted only where
-// the model alone would say 1e-10.
-const allowance = 4.0 / 3
+// allowance widens the fitted deviation, by set of bands. Synthetic palms share
+// less with each other than real ones do (no families, no common way to hold
+// a hand), rates below one in the number of fitted comparisons are
+// extrapolated, and where one band is alone nothing corrects it. These are
+// margins of safety that were chosen, not fitted: on both bands a rate of 1e-6 is
+// granted only where the model alone would say 1e-10, on one band 1e-14.
+var allowance = [4]float64{OnlyRGB: 1.6, OnlyNIR: 1.6, BothBands: 4.0 / 3}
 
 // margin is how much nearer the named person must be than the next one, in
 // deviations. Two people that one probe fits about equally are a sign of a fault or of
@@ -27,16 +28,17 @@ const margin = 1.0
 
 // weakRate is the false match rate that each band must pass on its own where both
 // are compared. Without it a perfect print of a palm in white light
-// would carry a stranger's near infrared over the fused threshold.
+// would carry a stranger's near infrared over the fused threshold. It is no
+// threshold of its own, so no allowance is made.
 const weakRate = 1e-2
 
 // deviations says how many deviations a distance lies above the median.
 func (t tail) deviations(d float64) float64 { return (d - t.median) / t.deviation }
 
 // quantile is the distance that a stranger falls below with the probability
-// whose natural logarithm is given.
-func (t tail) quantile(logP float64) float64 {
-	return t.median - allowance*t.deviation*normalTail(logP)
+// whose natural logarithm is given, with the deviation widened.
+func (t tail) quantile(logP, widened float64) float64 {
+	return t.median - widened*t.deviation*normalTail(logP)
 }
 
 // normalTail solves log(Q(z)) = logP for z by bisection, where Q is the
