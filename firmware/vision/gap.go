@@ -1,5 +1,7 @@
 package vision
 
+import "fmt"
+
 // gap is the space between two fingers, seen from its root.
 type gap struct {
 	root  Point
@@ -14,9 +16,9 @@ const (
 	gapAxis = 0.25
 )
 
-// trace follows the middle of a gap from its root outwards. It is false where
-// the picture ends too soon.
-func (s *silhouette) trace(n notch, d float64) (gap, bool) {
+// trace follows the middle of a gap from its root outwards. The error is
+// ErrCutOff where the picture ends too soon, ErrFingersClosed where the gap does.
+func (s *silhouette) trace(n notch, d float64) (gap, error) {
 	g := gap{root: n.at, axis: n.open}
 	for range 2 {
 		side := Point{-g.axis.Y, g.axis.X}
@@ -25,6 +27,9 @@ func (s *silhouette) trace(n notch, d float64) (gap, bool) {
 		for h := 0.04 * d; h <= gapAxis*d; h++ {
 			p := n.at.towards(g.axis, h)
 			if p = s.intoGap(p, side, 0.1*d); !s.inside(p, 1) || s.on(p) {
+				if top == 0 && h < 0.1*d {
+					continue // the root lies a little inside the hand
+				}
 				break
 			}
 			a, okA := s.wall(p, side, 0.5*d)
@@ -35,11 +40,14 @@ func (s *silhouette) trace(n notch, d float64) (gap, bool) {
 			far, top, g.width = p.towards(side, (a-b)/2), h, a+b
 		}
 		if top < gapSeen*d {
-			return g, false
+			if s.inside(n.at.towards(g.axis, gapSeen*d), 2) {
+				return g, fmt.Errorf("%w: a gap ends %.0f pixels above its root", ErrFingersClosed, top)
+			}
+			return g, fmt.Errorf("%w: the edge of the picture is too near to a gap between the fingers", ErrCutOff)
 		}
 		g.axis = far.sub(n.at).unit()
 	}
-	return g, true
+	return g, nil
 }
 
 // intoGap moves p sideways off the hand, at most reach.

@@ -17,7 +17,7 @@ type triple struct {
 }
 
 // maxCost is the cost above which no guess is believed.
-const maxCost = 9
+const maxCost = 12
 
 // fourFingers finds the three valleys among the notches: of all triples, the
 // one that departs least from the anatomy of a hand.

@@ -52,7 +52,7 @@ func gain(words []uint16, share, top float64) float64 {
 // certainty about which hand it is.
 const (
 	minInside = 0.8
-	minSure   = 0.25
+	minSure   = 0.15
 )
 
 // locate finds the palm in an 8-bit working picture of which one pixel is
@@ -62,17 +62,16 @@ func (ms *mats) locate(grey *gocv.Mat, scale float64) (*Palm, *silhouette, error
 	if err != nil {
 		return nil, nil, err
 	}
-	ns := s.notches()
-	t, err := s.fourFingers(ns)
+	t, err := s.fourFingers(s.notches(fingerArms))
 	if err != nil {
 		return nil, nil, s.blame(err)
 	}
 	if err := s.gaps(&t); err != nil {
 		return nil, nil, err
 	}
-	side, sure := s.thumbSide(&t, ns)
+	side, sure := s.thumbSide(&t)
 	if sure < minSure {
-		return nil, nil, s.blame(fmt.Errorf("%w: left or right hand (certainty %.2f, needs %.1f)", ErrUnsure, sure, minSure))
+		return nil, nil, s.blame(fmt.Errorf("%w: left or right hand (certainty %.2f, needs %.2f)", ErrUnsure, sure, minSure))
 	}
 	if side > 0 { // index first
 		t.v[0], t.v[2] = t.v[2], t.v[0]
@@ -100,9 +99,9 @@ func (s *silhouette) gaps(t *triple) error {
 	for i := range t.v {
 		n := &t.v[i]
 		n.at = s.refine(*n, t.d)
-		g, ok := s.trace(*n, t.d)
-		if !ok {
-			return fmt.Errorf("%w: the edge of the picture is too near to a gap between the fingers", ErrCutOff)
+		g, err := s.trace(*n, t.d)
+		if err != nil {
+			return err
 		}
 		n.open = g.axis
 		t.spread = min(t.spread, g.width/t.d)

@@ -19,13 +19,20 @@ const (
 	maxNotches = 14
 )
 
+// Arm lengths at which an angle is looked at, as shares of the radius of the
+// palm: for the gaps between fingers, and for the wide web of the thumb.
+var (
+	fingerArms = []float64{0.22, 0.42}
+	webArms    = []float64{0.42, 0.8}
+)
+
 // notches lists the sharpest inward turns of the outline, sharpest first.
-func (s *silhouette) notches() []notch {
+func (s *silhouette) notches(arms []float64) []notch {
 	scale := min(s.radius, 0.3*float64(min(s.w, s.h)))
 	var all []notch
 	for c, raw := range s.curves {
 		pts := smoothed(raw)
-		all = append(all, s.turns(pts, scale, c > 0)...)
+		all = append(all, s.turns(pts, scale, arms, c > 0)...)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].angle < all[j].angle })
 	var kept []notch
@@ -64,15 +71,15 @@ func smoothed(pts []Point) []Point {
 }
 
 // turns lists the local minima of the angle that the outline makes, seen at
-// two arm lengths, where it turns into the hand.
-func (s *silhouette) turns(pts []Point, scale float64, hole bool) []notch {
+// some arm lengths, where it turns into the hand.
+func (s *silhouette) turns(pts []Point, scale float64, arms []float64, hole bool) []notch {
 	n := len(pts)
 	inward := -sign(area(pts))
 	if hole {
 		inward = -inward // the hand is on the other side of a hole's outline
 	}
 	var all []notch
-	for _, arm := range []float64{0.22, 0.42} {
+	for _, arm := range arms {
 		k := int(arm * scale)
 		if k < 3 || n < 4*k {
 			continue

@@ -32,18 +32,19 @@ func (s *silhouette) refine(n notch, d float64) Point {
 	return n.at.towards(side, w).towards(n.open, e)
 }
 
-// skinEnd walks from inside the palm out through the gap, and tells how far
-// along open from p the brightness falls below level.
+// skinEnd walks from inside the gap, a little above its root, towards the palm,
+// and tells how far along open from p the brightness rises above level. From
+// the palm outwards a vein or a crease could be taken for the end of skin.
 func (s *silhouette) skinEnd(p, open Point, d, level float64) (float64, bool) {
 	const step = 0.5
-	before := s.at(p.towards(open, -0.15*d))
-	for e := -0.15*d + step; e < 0.2*d; e += step {
+	before := s.at(p.towards(open, 0.08*d))
+	if before > level {
+		return 0, false
+	}
+	for e := 0.08*d - step; e > -0.1*d; e -= step {
 		now := s.at(p.towards(open, e))
-		if now < level {
-			if before < level {
-				return 0, false
-			}
-			return e - step*(level-now)/(before-now), true
+		if now > level {
+			return e + step*(now-level)/(now-before), true
 		}
 		before = now
 	}

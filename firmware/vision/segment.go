@@ -42,6 +42,7 @@ func (ms *mats) cut(grey *gocv.Mat) (*silhouette, error) {
 	}
 	bright := ms.empty()
 	gocv.Threshold(*smooth, bright, float32(level), 255, gocv.ThresholdBinary)
+	ms.slits(grey, bright)
 	mask := ms.sized(h, w, gocv.MatTypeCV8U)
 	mask.SetTo(gocv.NewScalar(0, 0, 0, 0))
 	if err := s.largest(ms, bright, mask); err != nil {
@@ -50,6 +51,24 @@ func (ms *mats) cut(grey *gocv.Mat) (*silhouette, error) {
 	s.skin = bytesOf(mask)
 	s.inscribe(ms, mask)
 	return s, nil
+}
+
+const (
+	slitWidth = 13  // pixels of the working picture, at most
+	slitDepth = 0.4 // of the brightness of the skin on both sides
+)
+
+// slits clears from bright what is much darker than its surroundings on both
+// sides: the gap between two fingers that almost touch, where light from the
+// fingers keeps the ground from being dark. No crease or vein is that dark.
+func (ms *mats) slits(grey, bright *gocv.Mat) {
+	closed, limit := ms.empty(), ms.empty()
+	kernel := ms.keep(gocv.GetStructuringElement(gocv.MorphRect, image.Pt(slitWidth, slitWidth)))
+	gocv.MorphologyEx(*grey, closed, gocv.MorphClose, *kernel)
+	closed.ConvertToWithParams(limit, gocv.MatTypeCV8U, slitDepth, 0)
+	lit := ms.empty()
+	gocv.Compare(*grey, *limit, lit, gocv.CompareGE)
+	gocv.BitwiseAnd(*bright, *lit, bright)
 }
 
 // groundLevel is the brightness that parts a hand from its ground: Otsu's
