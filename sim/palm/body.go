@@ -39,7 +39,7 @@ func skinBody(w *Wave) *body {
 	}
 	for i, ch := range []int{nir850, nir940} {
 		t := &b.tints[hal.NIR][i]
-		t.lean = 0.45
+		t.lean = 0.65
 		t.base = float32(albedo(ch, dark, a.person.blood) / albedo(nir850, dark, a.person.blood))
 		t.vein = float32(veinLoss[ch])
 		t.crease[0] = float32(creaseLoss[ch])

@@ -35,7 +35,7 @@ var veinLoss = [channels]float64{0.035, 0.02, 0, 0.27, 0.235}
 // creaseLoss is how much of the light a deep crease swallows by shadow and by
 // the darker skin at its bottom. Longer waves travel farther in the skin and
 // fill the shadow.
-var creaseLoss = [channels]float64{0.44, 0.54, 0.56, 0.13, 0.12}
+var creaseLoss = [channels]float64{0.44, 0.54, 0.56, 0.18, 0.165}
 
 // creasePigment is how much darker yet the creases of dark palms are.
 var creasePigment = [channels]float64{0.16, 0.2, 0.2, 0.03, 0.02}

@@ -95,13 +95,15 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 			n := 0.10*coarse.at(x, y) + 0.08*mid.at(x, y) + 0.08*small.at(x, y)
 			flush := p.blood * math.Exp(n*p.mottle) * (1 + 0.38*b.pads(p, o, x, y))
 			pigment := p.melanin * (1 + 0.12*mid.at(x, y) - 0.1*coarse.at(x, y))
-			// Thick horny skin scatters more.
-			pale := math.Exp(p.mottle * (0.062*horn.at(x, y) + 0.018*hornSmall.at(x, y) + 0.07*hornWide.at(x, y) - 0.03*coarse.at(x, y)))
+			// Thick horny skin scatters more light of every colour, fat below it
+			// most of all infrared.
+			thick := 0.062*horn.at(x, y) + 0.018*hornSmall.at(x, y) + 0.07*hornWide.at(x, y)
+			flesh := 0.068*fat.at(x, y) + 0.04*fatMid.at(x, y) + 0.01*fatSmall.at(x, y)
+			pale := math.Exp(p.mottle * (thick + 0.3*flesh - 0.03*coarse.at(x, y)))
 			for ch := range 3 {
 				b.tones[ch].v[k] = float32(255 * albedo(ch, pigment, flush) * pale)
 			}
-			f := 0.085*fat.at(x, y) + 0.055*fatMid.at(x, y) + 0.01*fatSmall.at(x, y)
-			b.tones[3].v[k] = float32(255 * albedo(nir850, p.melanin, p.blood) * math.Exp(f*p.mottle))
+			b.tones[3].v[k] = float32(255 * albedo(nir850, p.melanin, p.blood) * math.Exp(p.mottle*(flesh+0.6*thick)))
 			b.deep.v[k] = float32(0.5 + 0.25*fat.at(x, y))
 		}
 	}
