@@ -30,7 +30,7 @@ type record struct {
 	log    io.Writer // progress
 }
 
-// Limits of a recording. A wave takes some 25 MB.
+// Limits of a recording. A wave takes some 20 MB.
 const (
 	maxRecordPeople = 1000
 	maxRecordWaves  = 10_000
@@ -45,7 +45,7 @@ func newRecordCommand() *cobra.Command {
 its own, started as processes on loopback, and writes to a tape all that the cameras saw, what the
 device said, and what was decided. First each person is enrolled with both hands, then people come
 in turn to be identified. A script (--script, one JSON object a line, as palmd takes it) says
-otherwise. A wave takes some 25 MB.
+otherwise. A wave takes some 20 MB.
 
 Exit codes: 0 recorded, 1 the tape could not be written or the processes failed, 2 wrong usage or
 script, 3 interrupted (the tape is readable up to there).`,
