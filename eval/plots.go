@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"image/color"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
 	"gonum.org/v1/plot"
@@ -34,8 +33,12 @@ var (
 // probit is the axis on which normal scores give a straight line; rates from 0 to 1 without the ends.
 func probit(rate float64) float64 { return distuv.UnitNormal.Quantile(rate) }
 
-// detRates are the marks of the DET plot's axes.
-var detRates = []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.2, 0.5}
+// detTicks are the marks of the DET plot's axes.
+var detTicks = plot.ConstantTicks{
+	{Value: probit(1e-6), Label: "1e-6"}, {Value: probit(1e-5), Label: "1e-5"}, {Value: probit(1e-4), Label: "1e-4"},
+	{Value: probit(1e-3), Label: "1e-3"}, {Value: probit(0.01), Label: "1 %"}, {Value: probit(0.05), Label: "5 %"},
+	{Value: probit(0.2), Label: "20 %"}, {Value: probit(0.5), Label: "50 %"},
+}
 
 // det draws false non-match against false match rate on probit axes, and for
 // the first curve the upper 95 % bound. A curve ends where no error is left to plot.
@@ -44,11 +47,7 @@ func det(curves []curve) (template.HTML, error) {
 	p.Title.Text = "Detection error trade-off"
 	p.X.Label.Text = "false match rate"
 	p.Y.Label.Text = "false non-match rate"
-	var ticks plot.ConstantTicks
-	for _, r := range detRates {
-		ticks = append(ticks, plot.Tick{Value: probit(r), Label: strconv.FormatFloat(100*r, 'g', -1, 64) + " %"})
-	}
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks, ticks
+	p.X.Tick.Marker, p.Y.Tick.Marker = detTicks, detTicks
 	p.X.Min, p.X.Max = probit(3e-7), probit(0.5)
 	p.Y.Min, p.Y.Max = probit(1e-5), probit(0.5)
 	grid := plotter.NewGrid()
@@ -114,7 +113,7 @@ func histogram(c curve) (template.HTML, error) {
 	p := plot.New()
 	p.Title.Text = "Distances, " + c.name
 	p.X.Label.Text = "distance"
-	p.Y.Label.Text = "share of comparisons in 0.005"
+	p.Y.Label.Text = "share in 0.005"
 	for _, part := range []struct {
 		name   string
 		values []float64
@@ -148,7 +147,8 @@ func shares(values []float64) plotter.XYs {
 // svg renders a plot as an element that stands inside a page.
 func svg(p *plot.Plot, width, height vg.Length) (template.HTML, error) {
 	canvas := vgsvg.New(width, height)
-	p.Draw(draw.New(canvas))
+	// A browser's own font may be wider than the one that was measured with.
+	p.Draw(draw.Crop(draw.New(canvas), 0, -1.5*vg.Centimeter, 0, 0))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("eval: draw %s: %w", p.Title.Text, err)
