@@ -126,7 +126,7 @@ func (d *Director) play(ctx context.Context, p *Presentation) (Result, error) {
 		}
 	}
 	began := time.Now()
-	act := newAct(p)
+	act, last := newAct(p), Outcome{}
 	for r.Waves < maxWaves && r.Again < act.tries() {
 		out, swap, err := d.wave(ctx, p, o, act.hand, r.Waves)
 		if err != nil {
@@ -138,8 +138,8 @@ func (d *Director) play(ctx context.Context, p *Presentation) (Result, error) {
 			r.Outcome = out.Text
 		}
 		d.amidst = out.Text == More || d.amidst && out.Text != Accepted && out.Text != Refused
+		last = out
 		if out.Text == Accepted || out.Text == Refused {
-			r.Verdict, r.Why = d.people.Judge(p, out)
 			break
 		}
 		if out.Text != More && !swap {
@@ -149,6 +149,7 @@ func (d *Director) play(ctx context.Context, p *Presentation) (Result, error) {
 			act.swap()
 		}
 	}
+	r.Verdict, r.Why = d.people.Judge(p, last)
 	r.Took = time.Since(began)
 	return r, d.abandon(ctx)
 }

@@ -55,6 +55,8 @@ func (l Ledger) Judge(p *Presentation, out Outcome) (Verdict, string) {
 	claimed, known := l[p.Person]
 	mine := p.Kind == Genuine || p.Kind == WrongHand || p.Kind == Poor
 	switch {
+	case p.Kind.Attack() && out.Text != Accepted && out.Text != More:
+		return Right, "" // the device need not trouble the vault with it
 	case out.Text != Accepted && out.Text != Refused:
 		return Undecided, ""
 	case p.purpose() == wire.Enrol:

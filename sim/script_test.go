@@ -139,6 +139,8 @@ func TestLedger(t *testing.T) {
 		{"impostor deletes", true, present("delete", Impostor), accept(a), Wrong, true},
 		{"timeout", true, present("identify", Genuine), Outcome{Text: "timeout"}, Undecided, true},
 		{"nothing", true, present("identify", Genuine), Outcome{}, Undecided, true},
+		{"print turned away", true, present("identify", PrintLaser), Outcome{Text: "not live"}, Right, true},
+		{"print half enrolled", false, present("enrol", PrintLaser), Outcome{Text: More}, Undecided, false},
 	} {
 		l := Ledger{}
 		if c.known {
