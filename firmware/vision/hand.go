@@ -109,6 +109,9 @@ func (s *silhouette) fingers(t *triple) float64 {
 	a, b, c := t.v[0], t.v[1], t.v[2]
 	for _, n := range t.v {
 		charge(n.at, n.open, 1, 3, false, 6)
+		if s.broken(n, 0.6*t.d) {
+			cost += 6
+		}
 	}
 	ab, bc := b.at.sub(a.at), c.at.sub(b.at)
 	charge(a.at.towards(ab, 0.5), a.open.add(b.open).unit(), 0, 6, true, 8)
@@ -117,6 +120,20 @@ func (s *silhouette) fingers(t *triple) float64 {
 	charge(a.at.towards(ab, -0.45), a.open.towards(ab.unit(), -0.15).unit(), 0, 4, true, 4)
 	charge(c.at.towards(bc, 0.45), c.open.towards(bc.unit(), 0.15).unit(), 0, 4, true, 4)
 	return cost
+}
+
+// broken tells whether the gap goes on below n: two fingers that touch close a
+// gap halfway, and what looks like its root is not.
+func (s *silhouette) broken(n notch, reach float64) bool {
+	side := Point{-n.open.Y, n.open.X}
+	for e := 5.0; e < reach; e += 2 {
+		for w := -0.1 * e; w <= 0.1*e+0.5; w++ {
+			if p := n.at.towards(n.open, -e).towards(side, w); s.inside(p, 1) && !s.on(p) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // palm charges for places below the valleys that are not skin.

@@ -81,6 +81,9 @@ func (s *silhouette) turns(pts []Point, scale float64, arms []float64, hole bool
 	var all []notch
 	for _, arm := range arms {
 		k := int(arm * scale)
+		if hole {
+			k = min(k, n/5) // a gap that is closed further out may be short
+		}
 		if k < 3 || n < 4*k {
 			continue
 		}

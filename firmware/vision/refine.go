@@ -26,7 +26,7 @@ func (s *silhouette) refine(n notch, d float64) Point {
 		}
 	}
 	w, e, ok := bottom(ws, ends, d)
-	if !ok {
+	if !ok || math.Hypot(w, e) > 0.07*d { // something dark beside the root
 		return n.at
 	}
 	return n.at.towards(side, w).towards(n.open, e)

@@ -145,7 +145,7 @@ func (s *silhouette) largest(ms *mats, bright, mask *gocv.Mat) error {
 	}
 	fill(best, 255)
 	for hole := tree.GetVeciAt(0, best)[2]; hole >= 0; hole = tree.GetVeciAt(0, int(hole))[0] {
-		if gocv.ContourArea(found.At(int(hole))) > 0.0015*area {
+		if gocv.ContourArea(found.At(int(hole))) > max(0.0003*area, 20) {
 			fill(int(hole), 0)
 		}
 	}
