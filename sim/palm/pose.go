@@ -61,21 +61,21 @@ func Unguided(rng *rand.Rand) Pose {
 	// One wave in eight is careless: everything strays further.
 	far := 1.0
 	if rng.IntN(8) == 0 {
-		far = 1.4
+		far = 1.3
 	}
 	return Pose{
 		Distance: uniform(rng, 50, 120),
 		X:        midway + normal(rng, 0, 10),
 		Y:        normal(rng, 1, 9),
-		TiltX:    normal(rng, 0, 7.5*far),
-		TiltY:    normal(rng, 0, 7.5*far),
+		TiltX:    normal(rng, 0, 7*far),
+		TiltY:    normal(rng, 0, 7*far),
 		Rotation: normal(rng, 0, 15),
-		Spread:   uniform(rng, 0.45, 1.35),
-		Thumb:    normal(rng, 0, 10*far),
+		Spread:   uniform(rng, 0.5, 1.3),
+		Thumb:    normal(rng, 0, 8*far),
 		Cup:      math.Abs(normal(rng, 0.002, 0.003)),
 		Flex:     normal(rng, 0.001, 0.002),
 		Curl:     math.Abs(normal(rng, 0.002, 0.002)),
-		Stretch:  0.85 * far * math.Exp(normal(rng, 0, 0.35)),
+		Stretch:  0.75 * far * math.Exp(normal(rng, 0, 0.35)),
 		Skin:     rng.Uint64(),
 		Velocity: [3]float64{normal(rng, 0, 30), normal(rng, 0, 30), normal(rng, 0, 35)},
 		Spin:     normal(rng, 0, 8),

@@ -124,6 +124,7 @@ func TestSkinMoves(t *testing.T) {
 		}
 		return sum / float64(n)
 	}
+	t.Logf("places move %.2f px guided, %.2f px unguided", spread(Guided), spread(Unguided))
 	if m := spread(Guided); m < 0.7 || m > 5 {
 		t.Errorf("guided: places move %.2f px against each other", m)
 	}
