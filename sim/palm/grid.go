@@ -41,15 +41,6 @@ func (g *grid) at(x, y float64) float64 {
 	return float64(top + ay*(low-top))
 }
 
-// gradient is the slope at a point, per millimetre.
-func (g *grid) gradient(x, y float64) Point {
-	e := g.step
-	return Point{
-		(g.at(x+e, y) - g.at(x-e, y)) / (2 * e),
-		(g.at(x, y+e) - g.at(x, y-e)) / (2 * e),
-	}
-}
-
 // blurred is a copy smoothed by a Gaussian of the given deviation in millimetres.
 func (g *grid) blurred(sigma float64) *grid {
 	k := gaussian(sigma / g.step)
