@@ -39,7 +39,7 @@ func (e eyes) rectify(b *capture.Burst) (*rectified, error) {
 
 func place(p *vision.Palm) quality.Palm {
 	q := quality.Palm{
-		Centre: quality.Point(p.Centre), Side: p.Side, Inside: p.Inside, Spread: p.Spread, ToImage: p.ToImage,
+		Centre: quality.Point(p.Centre), Side: p.Side, Inside: p.Inside, Spread: p.Spread, Sure: p.Sureness, ToImage: p.ToImage,
 	}
 	for i, v := range p.Valleys {
 		q.Valleys[i] = quality.Point(v)

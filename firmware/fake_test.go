@@ -379,7 +379,7 @@ func goodPalm() *rectified {
 	p := &rectified{
 		hand: wire.Left, distance: 70,
 		place: quality.Palm{
-			Centre: quality.Point{X: 47.5, Y: 35.5}, Side: 60 * 55 / 70., Inside: 1, Spread: 0.2,
+			Centre: quality.Point{X: 47.5, Y: 35.5}, Side: 60 * 55 / 70., Inside: 1, Spread: 0.2, Sure: 1,
 			ToImage: [9]float64{0.3, 0, 28, 0, 0.3, 16, 0, 0, 1},
 		},
 		rgb: make([]byte, 3*wire.Side*wire.Side), nir850: make([]byte, wire.Side*wire.Side), nir940: make([]byte, wire.Side*wire.Side),

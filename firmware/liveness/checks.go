@@ -77,7 +77,7 @@ var blood = Check{
 // creases show in near infrared shows them harder than skin does, and one
 // whose ink vanishes there shows none.
 var translucency = Check{
-	Name: "translucency", Min: 0.1, Max: 1.05,
+	Name: "translucency", Min: 0.1, Max: 1.22,
 	Measure: func(e *Evidence) (float64, error) {
 		return cross(e.at850, e.green, e.in) / cross(e.green, e.green, e.in), nil
 	},

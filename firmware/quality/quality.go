@@ -19,6 +19,10 @@ import (
 // that is told from it.
 const palmSide = 55
 
+// thumbInView is the distance in mm from which on a hand that is centred shows
+// its thumb: 640 px of 295 px focal length see 195 mm.
+const thumbInView = 90
+
 // Point is a position in the near-infrared picture, in pixels.
 type Point struct{ X, Y float64 }
 
@@ -29,6 +33,7 @@ type Palm struct {
 	Side    float64    // of the palm's square, in pixels
 	Inside  float64    // share of the square that is skin in the picture, 0 to 1
 	Spread  float64    // narrowest gap between fingers, share of the valley distance
+	Sure    float64    // how surely it is the hand that it is said to be, 0 to 1
 	ToImage [9]float64 // position in the crop to position in the picture, row major
 }
 
@@ -69,6 +74,11 @@ func (r *Report) place(p *Palm, cal *hal.Calibration, distance float64) {
 	r.add(Centre, math.Hypot(p.Centre.X-x, p.Centre.Y-y)/float64(min(cal.NIR.Width, cal.NIR.Height)))
 	r.add(Inside, p.Inside)
 	r.add(Spread, p.Spread)
+	if distance > thumbInView {
+		r.within(thumbAway, Hand, p.Sure)
+	} else {
+		r.add(Hand, p.Sure)
+	}
 }
 
 // speed is how fast the valleys moved since the look before, in mm a second.

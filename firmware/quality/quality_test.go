@@ -41,7 +41,7 @@ func at(distance, size float64) Palm {
 	step := side / wire.Side
 	return Palm{
 		Valleys: [3]Point{{c.X - side/2, c.Y}, {c.X, c.Y}, {c.X + side/2, c.Y}},
-		Centre:  c, Side: side, Inside: 1, Spread: 0.2,
+		Centre:  c, Side: side, Inside: 1, Spread: 0.2, Sure: 1,
 		ToImage: [9]float64{step, 0, c.X - side/2, 0, step, c.Y - side/2, 0, 0, 1},
 	}
 }

@@ -17,6 +17,7 @@ const (
 	Inside                     // share of the palm's square that is skin in the picture
 	Coverage                   // share of the crop's cells that show skin that can be compared, in the poorer band
 	Spread                     // narrowest gap between fingers, share of the valley distance
+	Hand                       // how surely the left hand is told from the right, 0 to 1
 	Tilt                       // degrees between the palm's normal and the camera's axis
 	Exposure                   // mean level of the palm, share of full scale
 	Saturation                 // share of the palm at full scale
@@ -26,7 +27,7 @@ const (
 )
 
 var kindNames = [kindCount]string{
-	"none", "distance", "centre", "inside", "coverage", "spread", "tilt", "exposure", "saturation", "motion", "focus",
+	"none", "distance", "centre", "inside", "coverage", "spread", "hand", "tilt", "exposure", "saturation", "motion", "focus",
 }
 
 // String is the measure's name in traces.
@@ -53,6 +54,7 @@ var limits = [kindCount]Limits{
 	Inside:     {0.8, 0.95, 1, 1, hal.CueCentre, hal.CueCentre},
 	Coverage:   {0.6, 0.85, 1, 1, hal.CueCentre, hal.CueCentre},
 	Spread:     {0.015, 0.035, 1, 1, hal.CueSpread, hal.CueSpread},
+	Hand:       {0.5, 0.8, 1, 1, hal.CueFarther, hal.CueFarther},
 	Tilt:       {0, 0, 10, 18, hal.CueFlatter, hal.CueFlatter},
 	Exposure:   {0.08, 0.2, 0.75, 0.9, hal.CueCloser, hal.CueFarther},
 	Saturation: {0, 0, 0.001, 0.005, hal.CueFarther, hal.CueFarther},
@@ -67,6 +69,10 @@ var sharpColour = Limits{0.145, 0.185, 1, 1, hal.CueStill, hal.CueStill}
 // guessed is the distance's range where it is told from the size of the palm:
 // wider by what hands differ from each other.
 var guessed = Limits{38, 48, 120, 145, hal.CueFarther, hal.CueCloser}
+
+// thumbAway is Hand's range where the hand is so far away that the thumb would
+// be in view: it is hidden, and going farther would not show it.
+var thumbAway = Limits{0.5, 0.8, 1, 1, hal.CueSpread, hal.CueSpread}
 
 // position tells the measures of where the palm is from those of the picture.
 // A palm in the wrong place makes a poor picture, so place is cured first.
