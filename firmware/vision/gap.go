@@ -2,9 +2,8 @@ package vision
 
 import "fmt"
 
-// gap is the space between two fingers, seen from its root.
+// gap is the space between two fingers.
 type gap struct {
-	root  Point
 	axis  Point   // unit vector along its middle, out to the finger tips
 	width float64 // near its root, pixels; 0 where it is out of view
 }
@@ -19,7 +18,7 @@ const (
 // trace follows the middle of a gap from its root outwards. The error is
 // ErrCutOff where the picture ends too soon, ErrFingersClosed where the gap does.
 func (s *silhouette) trace(n notch, d float64) (gap, error) {
-	g := gap{root: n.at, axis: n.open}
+	g := gap{axis: n.open}
 	for range 2 {
 		side := Point{-g.axis.Y, g.axis.X}
 		var far Point

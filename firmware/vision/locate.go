@@ -121,7 +121,7 @@ func (s *silhouette) blame(err error) error {
 			}
 		}
 	}
-	if float64(on) < 0.33*float64(n) {
+	if float64(on) < 0.28*float64(n) {
 		return err
 	}
 	return fmt.Errorf("%w: the hand fills %d%% of the picture's edge (%v)", ErrCutOff, 100*on/n, err)

@@ -70,6 +70,7 @@ func (p *patch) sample(m *gocv.Mat, h [9]float64) {
 func (p *patch) flatten(r int, floor float64) {
 	w := p.w + 1
 	sum := make([][3]float64, w*(p.h+1)) // count, sum, sum of squares of all above and to the left
+	defer clear(sum)
 	for y := range p.h {
 		var row [3]float64
 		for x := range p.w {
@@ -103,7 +104,7 @@ func (p *patch) flatten(r int, floor float64) {
 	}
 }
 
-// area is a rectangle of samples, x1 and y1 excluded.
+// region is a rectangle of samples, x1 and y1 excluded.
 type region struct{ x0, y0, x1, y1 int }
 
 func (p *patch) whole() region { return region{0, 0, p.w, p.h} }

@@ -55,7 +55,7 @@ func (r *Rectified) Wipe() {
 
 // minRegistration is the least likeness at which the two bands are taken to
 // show the same palm.
-const minRegistration = 0.25
+const minRegistration = 0.22
 
 // Rectify cuts the palm out of the four shots of a burst. It locates the palm
 // in near infrared alone; the colour picture's palm is found by moving the

@@ -54,8 +54,8 @@ func (ms *mats) cut(grey *gocv.Mat) (*silhouette, error) {
 }
 
 const (
-	slitWidth = 13  // pixels of the working picture, at most
-	slitDepth = 0.4 // of the brightness of the skin on both sides
+	slitWidth = 13   // pixels of the working picture, at most
+	slitDepth = 0.25 // of the brightness of the skin on both sides
 )
 
 // slits clears from bright what is much darker than its surroundings on both
