@@ -1,11 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
+	"volar/wire/canonical"
 )
 
 // Type is the second field of every message, after the version.
@@ -46,38 +45,16 @@ var ErrVersion = errors.New("other version")
 
 // ErrNotCanonical means that the bytes mean something, but are not the one
 // encoding of it that is allowed.
-var ErrNotCanonical = errors.New("not the canonical encoding")
+var ErrNotCanonical = canonical.ErrNotCanonical
 
-var (
-	encoder = must(cbor.EncOptions{
-		Sort:          cbor.SortCoreDeterministic,
-		IndefLength:   cbor.IndefLengthForbidden,
-		TagsMd:        cbor.TagsForbidden,
-		NilContainers: cbor.NilContainerAsEmpty, // nil and empty are one value, so they have one encoding
-	}.EncMode())
-	decoder = must(cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		MaxNestedLevels:   4, // the deepest is a list of views in a sample: 3
-		MaxArrayElements:  MaxElements,
-		MaxMapPairs:       16, // the least that the library takes; no message has a map
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-	}.DecMode())
-)
-
-// must is for values that are constant: a failure is a mistake in this file.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
+// codec takes what is nested as deep as the views of a sample: 3, and the
+// library takes no bound under 4.
+var codec = canonical.New(4, MaxElements)
 
 // marshal encodes a form (a struct that is an array on the wire, with the
 // version first) of at most limit bytes.
 func marshal(t Type, form any, limit int) ([]byte, error) {
-	b, err := encoder.Marshal(form)
+	b, err := codec.Marshal(form)
 	if err != nil {
 		return nil, fmt.Errorf("wire: encode %v: %w", t, err)
 	}
@@ -100,17 +77,8 @@ func unmarshal[F any](t Type, b []byte, limit int) (F, error) {
 	if got != t {
 		return none, fmt.Errorf("wire: decode %v: this is %v (%d)", t, got, uint8(got))
 	}
-	if err := decoder.Unmarshal(b, &form); err != nil {
+	if err := codec.Unmarshal(b, &form); err != nil {
 		return none, fmt.Errorf("wire: decode %v: %w", t, err)
-	}
-	again, err := encoder.Marshal(form)
-	if err != nil {
-		return none, fmt.Errorf("wire: decode %v: %w", t, err)
-	}
-	same := bytes.Equal(b, again)
-	clear(again) // it may hold a palm
-	if !same {
-		return none, fmt.Errorf("wire: decode %v: %w", t, ErrNotCanonical)
 	}
 	return form, nil
 }

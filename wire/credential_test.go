@@ -171,3 +171,11 @@ func TestCredentialForms(t *testing.T) {
 		}
 	}
 }
+
+// must is for what cannot fail in a test that is right.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

@@ -34,8 +34,8 @@ func seed(f *testing.F, kinds ...string) {
 	}
 }
 
-// canonical is the promise of every decoder: what it takes, its encoder gives back.
-func canonical(t *testing.T, kind string, b []byte) {
+// encodesAgain is the promise of every decoder: what it takes, its encoder gives back.
+func encodesAgain(t *testing.T, kind string, b []byte) {
 	if again, err := roundTrip(kind, b); err == nil && !bytes.Equal(again, b) {
 		t.Errorf("%x decodes and encodes to %x", b, again)
 	}
@@ -46,27 +46,27 @@ func FuzzDecode(f *testing.F) {
 	for _, m := range []Message{sample(view(NIR)), sample(view(RGB), view(NIR))} {
 		f.Add(must(Encode(m)))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, "", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { encodesAgain(t, "", b) })
 }
 
 func FuzzHello(f *testing.F) {
 	seed(f, "hello")
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, "hello", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { encodesAgain(t, "hello", b) })
 }
 
 func FuzzEnvelope(f *testing.F) {
 	seed(f, "envelope")
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, "envelope", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { encodesAgain(t, "envelope", b) })
 }
 
 func FuzzBlobRequest(f *testing.F) {
 	seed(f, "request")
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, "request", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { encodesAgain(t, "request", b) })
 }
 
 func FuzzBlobReply(f *testing.F) {
 	seed(f, "reply")
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, "reply", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { encodesAgain(t, "reply", b) })
 }
 
 // Nobody but the operator makes a credential; the one that is known has one form.

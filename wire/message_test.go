@@ -111,7 +111,7 @@ func TestValuesRefused(t *testing.T) {
 			t.Errorf("%s: encoded to %d bytes", name, len(b))
 		}
 		// The bytes of a peer that does not check.
-		b, err := encoder.Marshal(m.form())
+		b, err := codec.Marshal(m.form())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ type event struct {
 
 // Marshal returns the log: CBOR [[1, measurement], [2, key], [3, h”]].
 func (e Events) Marshal() ([]byte, error) {
-	return encMode.Marshal([]event{
+	return codec.Marshal([]event{
 		{Kind: eventM, Data: e.Measurement[:]},
 		{Kind: eventK, Data: e.VaultKey[:]},
 		{Kind: eventCAP, Data: []byte{}},

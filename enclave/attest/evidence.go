@@ -1,11 +1,10 @@
 package attest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
+	"volar/wire/canonical"
 )
 
 // Limits of evidence, in bytes. MaxEvidence is what the link carries.
@@ -42,7 +41,7 @@ func (e Evidence) Marshal() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("attest: encode evidence: %w", err)
 	}
-	return encMode.Marshal(evidenceBytes{version, e.Kind, e.Body, e.Log})
+	return codec.Marshal(evidenceBytes{version, e.Kind, e.Body, e.Log})
 }
 
 // ParseEvidence reads what Marshal wrote and nothing else; other bytes are
@@ -78,45 +77,13 @@ func (e Evidence) check() error {
 	return nil
 }
 
-var encMode, decMode = modes()
-
-// modes are core deterministic CBOR, and a decoder that takes nothing else
-// than what the encoder writes.
-func modes() (cbor.EncMode, cbor.DecMode) {
-	opts := cbor.CoreDetEncOptions()
-	opts.NilContainers = cbor.NilContainerAsEmpty // so null is never canonical
-	enc, err := opts.EncMode()
-	if err != nil {
-		panic(err)
-	}
-	dec, err := cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		MaxNestedLevels:   4,
-		MaxArrayElements:  16,
-		MaxMapPairs:       16,
-		UTF8:              cbor.UTF8RejectInvalid,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}
+var codec = canonical.New(4, 16)
 
 // decode reads b into v and refuses any b that encoding v again would not
 // give, byte for byte.
 func decode(b []byte, v any) error {
-	if err := decMode.Unmarshal(b, v); err != nil {
+	if err := codec.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	again, err := encMode.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if !bytes.Equal(again, b) {
-		return fmt.Errorf("%w: not the canonical encoding", ErrMalformed)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type statement struct {
 // (EdDSA, external AAD "volar/quote/simulated/1") over reportData and the
 // register's value.
 func SignSimulated(key ed25519.PrivateKey, reportData [64]byte, register [32]byte) ([]byte, error) {
-	payload, err := encMode.Marshal(statement{version, reportData[:], register[:]})
+	payload, err := codec.Marshal(statement{version, reportData[:], register[:]})
 	if err != nil {
 		return nil, fmt.Errorf("attest: sign statement: %w", err)
 	}
@@ -50,7 +50,7 @@ var _ Verifier = simulatedVerifier{}
 
 func (simulatedVerifier) Verify(e Evidence, events Events, p Policy, reportData [64]byte, _ time.Time) error {
 	register := events.Register()
-	want, err := encMode.Marshal(statement{version, reportData[:], register[:]})
+	want, err := codec.Marshal(statement{version, reportData[:], register[:]})
 	if err != nil {
 		return fmt.Errorf("attest: verify: %w", err)
 	}

@@ -44,11 +44,12 @@ var sealed = []string{"net", "net/http", "os", "os/exec", "os/signal", "syscall"
 
 // only lists libraries that one place alone may import.
 var only = map[string]string{
-	"gocv.io/x/gocv":           "firmware/vision",
-	"github.com/flynn/noise":   "wire/link",
-	"modernc.org/sqlite":       "enclave/host/store",
-	"github.com/spf13/cobra":   "cmd",
-	"github.com/foxglove/mcap": "hal/tape",
+	"gocv.io/x/gocv":            "firmware/vision",
+	"github.com/flynn/noise":    "wire/link",
+	"modernc.org/sqlite":        "enclave/host/store",
+	"github.com/spf13/cobra":    "cmd",
+	"github.com/foxglove/mcap":  "hal/tape",
+	"github.com/fxamacker/cbor": "wire/canonical",
 }
 
 func under(pkg, part string) bool {

@@ -8,14 +8,12 @@
 package broker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"volar/enclave/attest"
+	"volar/wire/canonical"
 )
 
 // Platform is what a machine offers to the one vault that it measured. On a
@@ -133,7 +131,7 @@ func encode[M message](m M) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	return encMode.Marshal(m)
+	return codec.Marshal(m)
 }
 
 // decode takes what encode gives and nothing else.
@@ -143,36 +141,10 @@ func decode[M message](b []byte) (M, error) {
 	if len(b) < 2 || b[0] != 0x84 || b[1] != version {
 		return none, fmt.Errorf("%w: not an array of version %d", errMalformed, version)
 	}
-	if err := decMode.Unmarshal(b, &m); err != nil {
+	if err := codec.Unmarshal(b, &m); err != nil {
 		return none, fmt.Errorf("%w: %w", errMalformed, err)
-	}
-	again, err := encMode.Marshal(m)
-	same := bytes.Equal(again, b)
-	clear(again) // it may hold a secret
-	if err != nil || !same {
-		return none, fmt.Errorf("%w: not the canonical encoding", errMalformed)
 	}
 	return m, m.check()
 }
 
-var encMode, decMode = modes()
-
-func modes() (cbor.EncMode, cbor.DecMode) {
-	opts := cbor.CoreDetEncOptions()
-	opts.NilContainers = cbor.NilContainerAsEmpty // so null is never canonical
-	enc, err := opts.EncMode()
-	if err != nil {
-		panic(err)
-	}
-	dec, err := cbor.DecOptions{
-		IndefLength:      cbor.IndefLengthForbidden,
-		TagsMd:           cbor.TagsForbidden,
-		MaxNestedLevels:  4,
-		MaxArrayElements: 16,
-		MaxMapPairs:      16,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}
+var codec = canonical.New(4, 16)

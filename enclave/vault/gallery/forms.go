@@ -1,13 +1,11 @@
 package gallery
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"volar/wire"
+	"volar/wire/canonical"
 )
 
 // version is the first field of everything here that is encoded.
@@ -75,13 +73,13 @@ func encodeShelves(shelves []*shelf) ([]byte, error) {
 		}
 		f.Shelves = append(f.Shelves, sf)
 	}
-	return encMode.Marshal(f)
+	return codec.Marshal(f)
 }
 
 // decodeShelves returns shelves whose pages are not read yet.
 func decodeShelves(b []byte) ([]*shelf, error) {
 	var f shelvesForm
-	if err := decode(b, &f); err != nil {
+	if err := codec.Unmarshal(b, &f); err != nil {
 		return nil, err
 	}
 	if f.Version != version || len(f.Shelves) > MaxTenants {
@@ -106,12 +104,12 @@ func encodePage(entries []entry) ([]byte, error) {
 	for _, e := range entries {
 		f.Entries = append(f.Entries, entryForm{Person: e.person, Ref: formOf(e.ref)})
 	}
-	return encMode.Marshal(f)
+	return codec.Marshal(f)
 }
 
 func decodePage(b []byte) ([]entry, error) {
 	var f pageForm
-	if err := decode(b, &f); err != nil {
+	if err := codec.Unmarshal(b, &f); err != nil {
 		return nil, err
 	}
 	if f.Version != version || len(f.Entries) == 0 || len(f.Entries) > pageSize {
@@ -131,12 +129,12 @@ func encodeRecord(r *Record) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	return encMode.Marshal(recordForm{Version: version, Person: r.Person, Left: r.Left, Right: r.Right})
+	return codec.Marshal(recordForm{Version: version, Person: r.Person, Left: r.Left, Right: r.Right})
 }
 
 func decodeRecord(b []byte) (*Record, error) {
 	var f recordForm
-	if err := decode(b, &f); err != nil {
+	if err := codec.Unmarshal(b, &f); err != nil {
 		return nil, err
 	}
 	if f.Version != version {
@@ -150,13 +148,13 @@ func encodeHead(epoch uint64, sealed, box []byte) ([]byte, error) {
 	if len(sealed) == 0 || len(sealed) > maxSealed {
 		return nil, fmt.Errorf("sealed key of %d bytes, want 1 to %d", len(sealed), maxSealed)
 	}
-	return encMode.Marshal(headForm{Version: version, Epoch: epoch, Sealed: sealed, Box: box})
+	return codec.Marshal(headForm{Version: version, Epoch: epoch, Sealed: sealed, Box: box})
 }
 
 // decodeHead reads what the host gave as the head of an epoch.
 func decodeHead(b []byte, epoch uint64) (headForm, error) {
 	var f headForm
-	if err := decode(b, &f); err != nil {
+	if err := codec.Unmarshal(b, &f); err != nil {
 		return headForm{}, fmt.Errorf("%w: %w", ErrAltered, err)
 	}
 	if f.Version != version || f.Epoch != epoch || len(f.Sealed) == 0 || len(f.Sealed) > maxSealed {
@@ -165,38 +163,4 @@ func decodeHead(b []byte, epoch uint64) (headForm, error) {
 	return f, nil
 }
 
-var encMode, decMode = modes()
-
-func modes() (cbor.EncMode, cbor.DecMode) {
-	opts := cbor.CoreDetEncOptions()
-	opts.NilContainers = cbor.NilContainerAsEmpty // so null is never canonical
-	enc, err := opts.EncMode()
-	if err != nil {
-		panic(err)
-	}
-	dec, err := cbor.DecOptions{
-		IndefLength:      cbor.IndefLengthForbidden,
-		TagsMd:           cbor.TagsForbidden,
-		MaxNestedLevels:  6,
-		MaxArrayElements: 1024,
-		MaxMapPairs:      16,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}
-
-// decode reads into v what encoding v gives, and nothing else.
-func decode(b []byte, v any) error {
-	if err := decMode.Unmarshal(b, v); err != nil {
-		return err
-	}
-	again, err := encMode.Marshal(v)
-	same := bytes.Equal(again, b)
-	clear(again)
-	if err != nil || !same {
-		return errors.New("not the canonical encoding")
-	}
-	return nil
-}
+var codec = canonical.New(6, 1024)
