@@ -58,6 +58,9 @@ func TestPictures(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	r := palm.NewRenderer(palm.DefaultRig())
 	for name, w := range scenes() {
 		for seq, light := range []hal.Light{0, hal.White, hal.NIR850, hal.NIR940} {
