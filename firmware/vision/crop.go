@@ -107,11 +107,11 @@ func (ms *mats) square(m *gocv.Mat, h [9]float64) *gocv.Mat {
 	return small
 }
 
-// shrink halves m until h, which it adapts, steps by less than two of its pixels.
+// shrink halves m until h, which it adapts, steps by about one of its pixels.
 func (ms *mats) shrink(m *gocv.Mat, h *[9]float64) *gocv.Mat {
 	for {
 		o, e := apply(*h, Point{wire.Side, wire.Side}), apply(*h, Point{wire.Side + 1, wire.Side})
-		if !(e.sub(o).norm() >= 2) || min(m.Cols(), m.Rows()) < 2*minSide {
+		if !(e.sub(o).norm() >= 1.4) || min(m.Cols(), m.Rows()) < 2*minSide {
 			return m
 		}
 		half := ms.empty()

@@ -22,6 +22,9 @@ type scene struct {
 	velocity vec     // mm/s
 	closed   bool    // fingers together
 	thumbOff bool    // no thumb in view
+	slot     float64 // half the width of a gap at its root, mm
+	glow     float64 // light that the fingers throw into the gaps, 1 is as bright as skin
+	touch    bool    // the fingers touch a little above the roots of their gaps
 	size     float64 // 1 is a hand with 46 mm between the outer valleys
 	noise    float64 // of 1023
 	seed     uint64
@@ -38,7 +41,7 @@ func testCalibration() hal.Calibration {
 }
 
 func newScene(seed uint64) *scene {
-	return &scene{hand: wire.Left, at: vec{0, -12, 80}, size: 1, noise: 3, seed: seed, grain: newGrain(seed), cal: testCalibration()}
+	return &scene{hand: wire.Left, at: vec{0, -12, 80}, slot: 2, size: 1, noise: 3, seed: seed, grain: newGrain(seed), cal: testCalibration()}
 }
 
 // The slots' roots, mm.
@@ -95,19 +98,30 @@ func (g *grain) at(layer []float64, x, y float64) float64 {
 	return (p[0]*(1-fu)+p[1]*fu)*(1-fv) + (p[grainW]*(1-fu)+p[grainW+1]*fu)*fv
 }
 
+// lean is where the fingers point.
+var lean = Point{-0.13, -1}.unit()
+
+// gap tells whether (x, y) mm lies between two fingers.
+func (s *scene) gap(p Point) bool {
+	for i, v := range roots {
+		fan := lean.towards(Point{1, 0}, 0.12*float64(i-1)).unit()
+		d := p.sub(v)
+		along := d.dot(fan)
+		r := s.slot + 0.025*s.slot*max(along, 0)
+		if s.touch && along > 17 && along < 24 {
+			continue
+		}
+		if along > 0 && math.Abs(d.cross(fan)) < r && along < 120 || d.towards(fan, -r).norm() < r {
+			return !s.closed
+		}
+	}
+	return false
+}
+
 // skin tells whether the plane shows the hand at (x, y) mm, left hand.
 func (s *scene) skin(p Point) bool {
-	lean := Point{-0.13, -1}.unit() // where the fingers point
-	if !s.closed {
-		for i, v := range roots {
-			fan := lean.towards(Point{1, 0}, 0.12*float64(i-1)).unit()
-			d := p.sub(v)
-			along := d.dot(fan)
-			r := 2 + 0.05*max(along, 0)
-			if along > 0 && math.Abs(d.cross(fan)) < r && along < 120 || d.towards(fan, -r).norm() < r {
-				return false
-			}
-		}
+	if s.gap(p) {
+		return false
 	}
 	if !s.thumbOff && capsule(p, Point{-25, 62}, Point{-72, 14}, 11) {
 		return true
@@ -212,6 +226,9 @@ func (s *scene) render(at time.Duration, k hal.Intrinsics, r [9]float64, t vec, 
 			rise = min(rise, 2*s.cup)
 		}
 		if hit[2] <= 1 || !s.skin(p) {
+			if s.gap(p) && p.Y > -70 {
+				out[i] = s.glow
+			}
 			continue
 		}
 		v := 1 - s.grain.at(s.grain.lines, p.X, p.Y)
