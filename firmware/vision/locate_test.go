@@ -34,7 +34,7 @@ func TestLocate(t *testing.T) {
 		"noisy":        func(s *scene) { s.noise = 25 },
 		"fingers left": func(s *scene) { s.turn, s.at = -90, vec{0, 0, 85} },
 		"no thumb":     func(s *scene) { s.thumbOff = true },
-		"narrow gaps":  func(s *scene) { s.slot, s.glow = 0.4, 0.03 },
+		"narrow gaps":  func(s *scene) { s.slot, s.glow = 0.3, 0.03 },
 		"touching":     func(s *scene) { s.touch = true },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -154,3 +154,20 @@ func TestRectifiedWipe(t *testing.T) {
 		}
 	}
 }
+
+// TestRectifyForgivesCalibration: a camera that has shifted in its mount by
+// some pixels across the baseline is found a little beside the epipolar line.
+func TestRectifyForgivesCalibration(t *testing.T) {
+	s := newScene(15)
+	want := rectify(t, s)
+	d, w, a, b := s.burst()
+	cal := s.cal
+	cal.RGB.Cy += 12
+	got, err := Rectify(&d, &w, &a, &b, &cal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := alike(want.RGB, got.RGB); v < 0.8 {
+		t.Errorf("colour crops are alike by %.2f", v)
+	}
+}
