@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"volar/enclave/host/store"
+	"volar/internal/emulated"
 	"volar/wire"
 )
 
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	emulated.Skip(t)
 	testscript.Run(t, testscript.Params{Dir: "testdata"})
 }
 
@@ -144,6 +146,7 @@ func (h *host) scrape(t *testing.T) string {
 }
 
 func TestLifeOfAHost(t *testing.T) {
+	emulated.Skip(t)
 	h := startHost(t)
 	c := h.dial(t)
 	const planted = "planted-in-a-frame"
@@ -211,6 +214,7 @@ func TestLifeOfAHost(t *testing.T) {
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
+	emulated.Skip(t)
 	h := startHost(t)
 	if err := wire.WriteFrame16(h.dial(t), []byte("begun")); err != nil {
 		t.Fatal(err)

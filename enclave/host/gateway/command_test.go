@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"volar/internal/emulated"
 	"volar/wire"
 )
 
@@ -31,6 +32,7 @@ func command(t *testing.T, mode string) (Launch, string) {
 }
 
 func TestProcessAsVault(t *testing.T) {
+	emulated.Skip(t)
 	launch, output := command(t, "echo")
 	addr, _ := overTCP(t, launch)
 	c := dialTCP(t, addr)
@@ -42,6 +44,7 @@ func TestProcessAsVault(t *testing.T) {
 }
 
 func TestProcessThatDiesIsStartedAgain(t *testing.T) {
+	emulated.Skip(t)
 	launch, _ := command(t, "die")
 	addr, b := overTCP(t, launch)
 	for i := range 2 {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"volar/internal/emulated"
 	"volar/wire"
 )
 
@@ -149,6 +150,7 @@ func copied(t *testing.T, path string) string {
 }
 
 func TestKillInTheMiddleOfApplies(t *testing.T) {
+	emulated.Skip(t)
 	rng := rand.New(rand.NewPCG(7, 1))
 	path := filepath.Join(t.TempDir(), "blobs.db")
 	total := 0

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -47,6 +48,8 @@ func meaningOf(err error) error {
 		return ErrFull
 	case sqlite3.SQLITE_IOERR:
 		return ErrIO
+	case sqlite3.SQLITE_INTERRUPT: // nothing but the end of a context interrupts
+		return context.Canceled
 	}
 	return nil
 }
