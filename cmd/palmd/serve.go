@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"volar/boards"
+	"volar/cmd/internal/till"
 	"volar/cmd/internal/uplink"
 	"volar/firmware"
 	"volar/sim"
@@ -78,24 +79,12 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	said := &lines{to: json.NewEncoder(out)}
 	director := sim.Direct(board, stage, script, nil)
 	director.Done = func(r sim.Result) { said.write(result{"result", r}) }
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	device := make(chan error, 1)
-	go func() {
-		defer stop() // a script without a device would wait for ever
-		device <- firmware.Run(ctx, board.Device(), firmware.Config{
-			Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
-			Orders:  orders{director},
-			ShowFor: shown(o.speed),
-			Trace:   func(t firmware.Trace) { said.write(t) },
-			Decided: func(d firmware.Decision) {
-				director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
-			},
-		})
-	}()
-	err = director.Run(ctx)
-	stop()
-	return errors.Join(<-device, err, said.err)
+	err = till.Run(ctx, board.Device(), director, firmware.Config{
+		Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
+		ShowFor: shown(o.speed),
+		Trace:   func(t firmware.Trace) { said.write(t) },
+	})
+	return errors.Join(err, said.err)
 }
 
 // shown is how long an answer stays on the face. That is told by the clock on
@@ -114,12 +103,4 @@ func readScript(path string) ([]sim.Presentation, error) {
 	}
 	defer f.Close()
 	return sim.ParseScript(f)
-}
-
-// orders are what the script's till or door asks the device for.
-type orders struct{ *sim.Director }
-
-func (o orders) Next(ctx context.Context) (firmware.Order, error) {
-	purpose, person, err := o.Director.Next(ctx)
-	return firmware.Order{Purpose: purpose, Person: person}, err
 }

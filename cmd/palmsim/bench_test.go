@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"math"
 	"testing"
 	"time"
 
 	"volar/boards"
+	"volar/cmd/internal/till"
 	"volar/firmware"
 	"volar/sim"
 	"volar/sim/palm"
@@ -33,22 +33,6 @@ func newBench(t *testing.T, dir string) (*sim.Board, *sim.Stage) {
 
 // bench runs the firmware on a board until the director's script has ended.
 func bench(ctx context.Context, board *sim.Board, director *sim.Director, cfg firmware.Config) error {
-	cfg.Orders = benchOrders{director}
 	cfg.ShowFor = time.Millisecond
-	cfg.Decided = func(d firmware.Decision) {
-		director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
-	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- firmware.Run(running, board.Device(), cfg) }()
-	err := director.Run(ctx)
-	stop()
-	return errors.Join(err, <-ended)
-}
-
-type benchOrders struct{ *sim.Director }
-
-func (o benchOrders) Next(ctx context.Context) (firmware.Order, error) {
-	purpose, person, err := o.Director.Next(ctx)
-	return firmware.Order{Purpose: purpose, Person: person}, err
+	return till.Run(ctx, board.Device(), director, cfg)
 }

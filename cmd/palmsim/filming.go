@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"volar/cmd/internal/till"
 	"volar/firmware"
 	"volar/hal"
 	"volar/hal/tape"
@@ -33,26 +33,9 @@ func (f *filming) run(ctx context.Context, dial func(context.Context) (firmware.
 	dev := *f.board.Device()
 	dev.Camera = tape.Record(dev.Camera, f.tape)
 	dev.Presence = marks{dev.Presence, f}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	device := make(chan error, 1)
-	go func() {
-		defer stop() // a script without a device would wait for ever
-		device <- firmware.Run(ctx, &dev, firmware.Config{
-			Dial: dial, Orders: till{f.director}, ShowFor: time.Millisecond, Trace: f.trace, Decided: f.decided,
-		})
-	}()
-	err := f.director.Run(ctx)
-	stop()
-	return errors.Join(<-device, err)
-}
-
-// till passes the director's orders on.
-type till struct{ *sim.Director }
-
-func (t till) Next(ctx context.Context) (firmware.Order, error) {
-	purpose, person, err := t.Director.Next(ctx)
-	return firmware.Order{Purpose: purpose, Person: person}, err
+	return till.Run(ctx, &dev, f.director, firmware.Config{
+		Dial: dial, ShowFor: time.Millisecond, Trace: f.trace, Decided: f.decided,
+	})
 }
 
 // marks is a presence sensor that marks on the tape when hands come and go.
@@ -141,5 +124,4 @@ func (f *filming) decided(d firmware.Decision) {
 		t.Person = hex.EncodeToString(d.Person[:])
 	}
 	f.keep(f.tape.Decision(t))
-	f.director.Decided(sim.Outcome{Text: string(d.Outcome), Person: d.Person, Bursts: d.Bursts, Took: d.Took})
 }
