@@ -75,7 +75,7 @@ func direct(t *testing.T, script []Presentation, people Ledger, steps []step) ([
 	var results []Result
 	d.Done = func(r Result) { results = append(results, r) }
 	d.Comes = func(_ Presentation, h wire.Hand) { f.hands = append(f.hands, h) }
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- f.run(ctx) }()
