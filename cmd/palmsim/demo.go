@@ -29,9 +29,7 @@ type demo struct {
 	people int
 	seed   uint64
 	json   bool
-	dir    string
 	out    io.Writer
-	log    io.Writer
 }
 
 func newDemoCommand() *cobra.Command {
@@ -44,58 +42,34 @@ both hands, and presents genuine palms, strangers, impostors, wrong hands, poor 
 a screen. It prints a line for each wave and a closing table, and fails on any wrong decision.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			d.out, d.log = c.OutOrStdout(), c.ErrOrStderr()
+			d.out = c.OutOrStdout()
 			return d.run(c.Context())
 		},
 	}
 	c.Flags().IntVar(&d.people, "people", 6, "how many people to enrol")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "what the people and their movements are drawn from")
 	c.Flags().BoolVar(&d.json, "json", false, "print the closing table as JSON, and no lines")
-	c.Flags().StringVar(&d.dir, "keep", "", "write the processes' files and logs into this folder and keep them")
 	return c
 }
 
-func (d *demo) run(ctx context.Context) (err error) {
+func (d *demo) run(ctx context.Context) error {
 	if d.people < 1 || d.people > maxPeople {
 		return usageError{fmt.Errorf("--people %d, allowed 1 to %d", d.people, maxPeople)}
 	}
-	dir, tidy, err := d.folder()
+	v, err := startVault(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("demo: %w", err)
 	}
-	defer tidy()
-	log, err := os.Create(filepath.Join(dir, "processes.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	bin, err := programs()
-	if err != nil {
-		return err
-	}
-	s, err := stack.Start(ctx, stack.Options{Bin: bin, Dir: dir, Log: log})
-	if err != nil {
-		return fmt.Errorf("demo: %w%s", err, tail(log.Name()))
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	show := newDemoShow(d, demoScript(d.people, d.seed), s)
+	show := newDemoShow(d, demoScript(d.people, d.seed), v.stack)
 	show.opening()
-	if err := d.device(ctx, bin, dir, log, s, show); err != nil {
-		return fmt.Errorf("demo: %w%s", err, tail(log.Name()))
+	err = d.device(ctx, v, show)
+	if err == nil {
+		show.sum.Bytes, err = v.stack.Received(ctx)
 	}
-	if show.sum.Bytes, err = s.Received(ctx); err != nil {
+	if err := v.close(err); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return show.closing()
-}
-
-// folder is where the processes write; tidy removes it unless it is kept.
-func (d *demo) folder() (dir string, tidy func(), err error) {
-	if d.dir != "" {
-		return d.dir, func() {}, os.MkdirAll(d.dir, 0o700)
-	}
-	dir, err = os.MkdirTemp("", "palmsim-demo-")
-	return dir, func() { os.RemoveAll(dir) }, err
 }
 
 // programs is the folder of this program: the others lie beside it.
@@ -114,8 +88,12 @@ func programs() (string, error) {
 }
 
 // device provisions palmd and plays the script on it.
-func (d *demo) device(ctx context.Context, bin, dir string, log io.Writer, s *stack.Stack, show *demoShow) error {
-	palmd, state := filepath.Join(bin, "palmd"), filepath.Join(dir, "unit")
+func (d *demo) device(ctx context.Context, v *ownVault, show *demoShow) error {
+	bin, err := programs()
+	if err != nil {
+		return err
+	}
+	palmd, state := filepath.Join(bin, "palmd"), filepath.Join(v.dir, "unit")
 	out, err := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-print").Output()
 	if err != nil {
 		return fmt.Errorf("palmd -print: %w", err)
@@ -128,13 +106,13 @@ func (d *demo) device(ctx context.Context, bin, dir string, log io.Writer, s *st
 	if err != nil || len(key) != 32 {
 		return fmt.Errorf("palmd -print: key %q", said.Key)
 	}
-	config, script := filepath.Join(dir, "unit.toml"), filepath.Join(dir, "people.jsonl")
-	if err := errors.Join(writeUnit(config, s, said.Unit, [32]byte(key)), writeScript(script, show.script)); err != nil {
+	config, script := filepath.Join(v.dir, "unit.toml"), filepath.Join(v.dir, "people.jsonl")
+	if err := errors.Join(writeUnit(config, v.stack, said.Unit, [32]byte(key)), writeScript(script, show.script)); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-config", config,
 		"-script", script, "-seed", strconv.FormatUint(d.seed, 10), "-speed", "0")
-	cmd.Stderr = log
+	cmd.Stderr = v.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	lines, err := cmd.StdoutPipe()
