@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-static := palmhost palmvault palmlaunch
+static := palmhost palmvault palmlaunch palmctl
 vision := palmd palmsim
 sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null)
 
@@ -18,7 +18,7 @@ help: ## list these targets
 setup: ## install what building needs and this machine lacks
 	@scripts/setup
 
-build: setup ## build the five programs into build/bin
+build: setup ## build the programs into build/bin
 	@mkdir -p build/bin
 	@for p in $(static); do $(reproducible) -o build/bin/$$p ./cmd/$$p; done
 	@. scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/$$p ./cmd/$$p; done
