@@ -81,8 +81,10 @@ func (m Answer) Check() error {
 		return fmt.Errorf("hand %d is unknown", uint8(m.Hand))
 	case m.Status != More && m.Hand != 0:
 		return fmt.Errorf("a hand is named and the status is %v", m.Status)
+	case m.Status != Accepted && m.Slip != Slip{}:
+		return fmt.Errorf("a receipt is given and the status is %v", m.Status)
 	}
-	return nil
+	return m.Slip.check()
 }
 
 // CheckTenant says whether a name can be a tenant's: 1 to 63 of a-z, 0-9,

@@ -21,10 +21,11 @@ const (
 	TypeEnvelope
 	TypeBlobRequest
 	TypeBlobReply
+	TypeReceipt
 )
 
 var typeNames = [...]string{"no type", "begin", "challenge", "sample", "answer", "hello", "credential",
-	"envelope", "blob request", "blob reply"}
+	"envelope", "blob request", "blob reply", "receipt"}
 
 // String names the type.
 func (t Type) String() string {

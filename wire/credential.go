@@ -1,13 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/veraison/go-cose"
+	"volar/wire/signed"
 )
 
 // MaxCredential is the longest signed credential, in bytes.
@@ -63,22 +62,11 @@ func SignCredential(c Credential, key ed25519.PrivateKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
-	if err != nil {
-		return nil, fmt.Errorf("wire: sign credential: %w", err)
-	}
-	b, err := cose.Sign1(nil, signer, credentialHeaders(), payload, []byte(credentialContext))
+	b, err := signed.Sign(key, credentialContext, payload)
 	if err != nil {
 		return nil, fmt.Errorf("wire: sign credential: %w", err)
 	}
 	return b, nil
-}
-
-// credentialHeaders are the only headers a credential has: the algorithm,
-// protected. A verifier takes the algorithm from here, never from the bytes.
-func credentialHeaders() cose.Headers {
-	return cose.Headers{Protected: cose.ProtectedHeader{cose.HeaderLabelAlgorithm: cose.AlgorithmEdDSA},
-		Unprotected: cose.UnprotectedHeader{}}
 }
 
 // VerifyCredential checks form, signature and time, in this order. The
@@ -95,26 +83,14 @@ func verifyCredential(b []byte, operator ed25519.PublicKey, now time.Time) (Cred
 	if len(b) > MaxCredential {
 		return Credential{}, fmt.Errorf("%d bytes, at most %d", len(b), MaxCredential)
 	}
-	// The key of all zeros is a point of order four, under which signatures can be forged.
-	if len(operator) != ed25519.PublicKeySize || bytes.Equal(operator, make([]byte, ed25519.PublicKeySize)) {
-		return Credential{}, errors.New("no operator key")
-	}
-	var signed cose.Sign1Message
-	if err := signed.UnmarshalCBOR(b); err != nil {
-		return Credential{}, err
-	}
-	only := cose.Sign1Message{Headers: credentialHeaders(), Payload: signed.Payload, Signature: signed.Signature}
-	if again, err := only.MarshalCBOR(); err != nil || !bytes.Equal(b, again) {
-		return Credential{}, ErrNotCanonical
-	}
-	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, operator)
-	if err != nil {
-		return Credential{}, err
-	}
-	if err := only.Verify([]byte(credentialContext), verifier); err != nil {
+	payload, err := signed.Open(operator, credentialContext, b)
+	switch {
+	case errors.Is(err, signed.ErrSignature):
 		return Credential{}, fmt.Errorf("%w: %w", ErrCredentialSignature, err)
+	case err != nil:
+		return Credential{}, err
 	}
-	f, err := unmarshal[credentialForm](TypeCredential, only.Payload, MaxCredential)
+	f, err := unmarshal[credentialForm](TypeCredential, payload, MaxCredential)
 	if err != nil {
 		return Credential{}, err
 	}

@@ -51,6 +51,7 @@ type (
 		Status  Status
 		Person  Person
 		Hand    Hand
+		Slip    Slip
 	}
 )
 
@@ -77,7 +78,7 @@ func (m Sample) form() any {
 }
 
 func (m Answer) form() any {
-	return answerForm{Version: Version, Type: TypeAnswer, Status: m.Status, Person: m.Person, Hand: m.Hand}
+	return answerForm{Version: Version, Type: TypeAnswer, Status: m.Status, Person: m.Person, Hand: m.Hand, Slip: m.Slip}
 }
 
 // Encode gives the one encoding of a message, at most MaxMessage bytes. The
@@ -145,5 +146,5 @@ func decodeSample(b []byte) (Message, error) {
 
 func decodeAnswer(b []byte) (Message, error) {
 	f, err := unmarshal[answerForm](TypeAnswer, b, MaxMessage)
-	return Answer{Status: f.Status, Person: f.Person, Hand: f.Hand}, err
+	return Answer{Status: f.Status, Person: f.Person, Hand: f.Hand, Slip: f.Slip}, err
 }

@@ -32,11 +32,11 @@ func TestMessages(t *testing.T) {
 		{"both bands", sample(view(RGB), view(NIR)), 65853},
 		{"rgb", sample(view(RGB)), 49334},
 		{"nir", sample(view(NIR)), 16566},
-		{"refused", Answer{}, 22},
-		{"accepted", Answer{Status: Accepted, Person: person}, 22},
-		{"more", Answer{Status: More, Hand: Left}, 22},
-		{"more of the right", Answer{Status: More, Hand: Right}, 22},
-		{"again", Answer{Status: Again}, 22},
+		{"refused", Answer{}, 283},
+		{"accepted", Answer{Status: Accepted, Person: person}, 283},
+		{"more", Answer{Status: More, Hand: Left}, 283},
+		{"more of the right", Answer{Status: More, Hand: Right}, 283},
+		{"again", Answer{Status: Again}, 283},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, err := Encode(c.m)

@@ -161,4 +161,5 @@ type Answer struct {
 	Status Status
 	Person Person // zero unless Accepted
 	Hand   Hand   // for More: the hand that is wanted next; otherwise zero
+	Slip   Slip   // for Accepted, after a Delete: the signed receipt; otherwise zero
 }
