@@ -21,21 +21,29 @@ const (
 	CoarseBlock = Lanes * CoarseBytes
 )
 
-// Fraction is the number of bits that a score drops after its products.
-const Fraction = 8
-
 // Worst is the score of what was compared with nothing.
 const Worst = 1<<16 - 1
 
-// A Variant is a probe at one shift or pose of the coarse search. The score of a palm g is
+// Parts is the number of parts of a coarse code that find their shift each by itself:
+// part p is words 2*p and 2*p+1.
+const (
+	Parts     = 8
+	partWords = CoarseWords / Parts
+)
+
+// A Variant is a probe at one shift or pose of the coarse search. The score of a palm g
+// is the sum over the parts p of the least, over the variants, of
 //
-//	(Bias + Weight*popcount((g^Bits)&Mask)) >> Fraction, at most Worst,
+//	Bias[p] + popcount of (g^Bits)&Mask over the words of p
 //
-// and Bias + 1024*Weight must stay below 2^32. Low scores are near.
+// and low scores are near. A bias is at most MaxBias.
 type Variant struct {
-	Bits, Mask   [CoarseWords]uint64
-	Weight, Bias uint32
+	Bits, Mask [CoarseWords]uint64
+	Bias       [Parts]uint32
 }
+
+// MaxBias keeps scores within 16 bits.
+const MaxBias = 8000
 
 // SetCoarse writes palm i of a gallery.
 func SetCoarse(blocks []byte, i int, code *[CoarseWords]uint64) {

@@ -1,0 +1,385 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Truth tables for VPTERNLOGQ, which numbers its cases by destination, second and first source.
+const (
+	differDst = 0x48 // (dst ^ src) & second
+	differAnd = 0x60 // (second ^ src) & dst
+)
+
+// count adds the popcount of x to one of the sums, or begins it; x is used up.
+func count(sum []vec, i int, x vec) {
+	if i < len(sum) {
+		VPOPCNTQ(x, sum[i])
+		return
+	}
+	VPOPCNTQ(x, x)
+	VPADDQ(x, sum[i%len(sum)], sum[i%len(sum)])
+}
+
+// total adds the sums up into the first.
+func total(sum []vec) vec {
+	for n := len(sum); n > 1; n /= 2 {
+		for i := range n / 2 {
+			VPADDQ(sum[n/2+i], sum[i], sum[i])
+		}
+	}
+	return sum[0]
+}
+
+// coarse512 holds a block of palms in registers, and the least score of each part, and runs the
+// variants past them. The mask is free: its load is a broadcast, which costs no arithmetic port,
+// and one VPTERNLOGQ does both the difference and the masking.
+func coarse512() {
+	function("coarseAVX512", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
+	first, variants := pointer("probe"), pointer("variants")
+	p, left := GP64(), GP64()
+	palms, least := zmm(coarseWords), zmm(parts)
+	Label("block")
+	for w, g := range palms {
+		VMOVDQU64(at(b, 64*w), g)
+		PREFETCHT0(at(b, 64*w+4096))
+	}
+	MOVQ(first, p)
+	MOVQ(variants, left)
+	for _, l := range least {
+		VPTERNLOGD(U8(0xff), l, l, l)
+	}
+	Label("variant")
+	for part, l := range least {
+		sum := zmm(1)
+		for i := range coarseWords / parts {
+			w := part*coarseWords/parts + i
+			x := ZMM()
+			VPBROADCASTQ(at(p, 8*(coarseWords+w)), x)
+			VPTERNLOGQ_BCST(U8(differAnd), at(p, 8*w), palms[w], x)
+			count(sum, i, x)
+		}
+		// The bias goes to both halves of a lane; the high ones are cut off in the end.
+		VPADDD_BCST(at(p, 16*coarseWords+4*part), sum[0], sum[0])
+		VPMINUD(sum[0], l, l)
+	}
+	ADDQ(U32(variantSize), p)
+	DECQ(left)
+	JNZ(LabelRef("variant"))
+	VPMOVQW(total(least), at(o, 0))
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*coarseWords), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// scores512 holds one palm in registers and runs blocks of variants past it.
+func scores512() {
+	function("scoresAVX512", "out *uint16, packed *byte, n int, code *uint64")
+	o, b, n, c := pointer("out"), pointer("packed"), pointer("n"), pointer("code")
+	palm := zmm(coarseWords)
+	for w, g := range palm {
+		VPBROADCASTQ(at(c, 8*w), g)
+	}
+	Label("block")
+	sum := zmm(2)
+	for w, g := range palm {
+		x := ZMM()
+		VMOVDQU64(at(b, 64*(coarseWords+w)), x)
+		VPTERNLOGQ(U8(differAnd), at(b, 64*w), g, x)
+		count(sum, w, x)
+	}
+	score := total(sum)
+	VPMULUDQ(at(b, 64*2*coarseWords), score, score)
+	VPADDQ(at(b, 64*(2*coarseWords+1)), score, score)
+	VPSRLQ(U8(fraction), score, score)
+	VPMOVUSQW(score, at(o, 0))
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*(2*coarseWords+2)), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// below512 looks at 32 scores at a time; n counts such groups.
+func below512() {
+	function("belowAVX512", "out *uint32, room int, scores *uint16, n int, bound uint16) (listed int")
+	o, room, s, n := pointer("out"), pointer("room"), pointer("scores"), pointer("n")
+	bound := Load(Param("bound"), GP32())
+	limit := ZMM()
+	VPBROADCASTW(bound.(reg.GP).As32(), limit)
+	group := func() reg.GPVirtual {
+		k, hits := K(), GP32()
+		x := ZMM()
+		VMOVDQU16(at(s, 0), x)
+		VPCMPUW(U8(1), limit, x, k)
+		KMOVD(k, hits)
+		TESTL(hits, hits)
+		return hits
+	}
+	list(o, room, s, n, group)
+}
+
+// list is the part of below that is the same for all tiers: group leaves the hits among 32
+// scores as bits, and the flags of testing them.
+func list(o, room, s, n reg.GPVirtual, group func() reg.GPVirtual) {
+	base, index, listed := GP32(), GP32(), GP64()
+	XORL(base, base)
+	XORQ(listed, listed)
+	Label("group")
+	hits := group()
+	JZ(LabelRef("next"))
+	Label("hit")
+	BSFL(hits, index)
+	ADDL(base, index)
+	MOVL(index, Mem{Base: o, Index: listed, Scale: 4})
+	INCQ(listed)
+	CMPQ(listed, room)
+	JE(LabelRef("full"))
+	LEAL(Mem{Base: hits.As64(), Disp: -1}, index)
+	ANDL(index, hits)
+	JNZ(LabelRef("hit"))
+	Label("next")
+	ADDL(U8(32), base)
+	ADDQ(U8(64), s)
+	DECQ(n)
+	JNZ(LabelRef("group"))
+	Label("full")
+	Store(listed, Return("listed"))
+	done()
+}
+
+// whole512 compares 12 registers of rows.
+func whole512() {
+	function("wholeAVX512", "out *uint16, probeBits, probeCare, bits, care *uint64")
+	o := pointer("out")
+	pb, pc, b, c := pointer("probeBits"), pointer("probeCare"), pointer("bits"), pointer("care")
+	differ, valid := zmm(2), zmm(2)
+	for i := range side * rowBytes / 64 {
+		m, x := compare512(pb, pc, b, c, 64*i)
+		count(differ, i, x)
+		count(valid, i, m)
+	}
+	d, v := total(differ), total(valid)
+	VPSLLQ(U8(16), v, v)
+	VPADDQ(v, d, d)
+	t := ZMM()
+	VEXTRACTI64X4(U8(1), d, t.AsY())
+	VPADDQ(t.AsY(), d.AsY(), d.AsY())
+	VEXTRACTI64X2(U8(1), d.AsY(), t.AsX())
+	VPADDQ(t.AsX(), d.AsX(), d.AsX())
+	VPSHUFD(U8(0x4e), d.AsX(), t.AsX())
+	VPADDQ(t.AsX(), d.AsX(), d.AsX())
+	VMOVD(d.AsX(), at(o, 0))
+	done()
+}
+
+// compare512 gives the care that two codes share, and where they differ under it.
+func compare512(pb, pc, b, c reg.Register, disp int) (m, x vec) {
+	m, x = ZMM(), ZMM()
+	VMOVDQU64(at(pc, disp), m)
+	VPANDQ(at(c, disp), m, m)
+	VMOVDQU64(at(pb, disp), x)
+	VPTERNLOGQ(U8(differDst), at(b, disp), m, x)
+	return m, x
+}
+
+// blocks512 counts by bytes: byte x of a word is block column x%4.
+func blocks512() {
+	function("blocksAVX512", "out *uint16, probeBits, probeCare, bits, care *uint64")
+	o := pointer("out")
+	pb, pc, b, c := pointer("probeBits"), pointer("probeCare"), pointer("bits"), pointer("care")
+	for by := range side / bandRows {
+		var sums [2]vec
+		for i := range bandRows * rowBytes / 64 {
+			m, x := compare512(pb, pc, b, c, by*bandRows*rowBytes+64*i)
+			for j, v := range [2]vec{x, m} {
+				VPOPCNTB(v, v)
+				if i == 0 {
+					sums[j] = v
+				} else {
+					VPADDB(v, sums[j], sums[j])
+				}
+			}
+		}
+		for _, s := range sums {
+			t := ZMM()
+			VEXTRACTI64X4(U8(1), s, t.AsY())
+			VPADDB(t.AsY(), s.AsY(), s.AsY())
+			VEXTRACTI64X2(U8(1), s.AsY(), t.AsX())
+			VPADDB(t.AsX(), s.AsX(), s.AsX())
+		}
+		storeBand(o, by, sums)
+	}
+	done()
+}
+
+// storeBand ends a row of blocks: sums hold, in the bytes of two words, at most 96 each
+// of what differs and of what is valid.
+func storeBand(o reg.Register, by int, sums [2]vec) {
+	for _, s := range sums {
+		t := XMM()
+		VPSHUFD(U8(0x4e), s.AsX(), t)
+		VPADDB(t, s.AsX(), s.AsX()) // at most 192
+		VPMOVZXBW(s.AsX(), s.AsX())
+		VPSHUFD(U8(0x4e), s.AsX(), t)
+		VPADDW(t, s.AsX(), s.AsX())
+	}
+	VPUNPCKLWD(sums[1].AsX(), sums[0].AsX(), sums[0].AsX())
+	VMOVDQU(sums[0].AsX(), at(o, 16*by))
+}
+
+// hammingShort512 keeps the probe in registers.
+func hammingShort512() {
+	function("hamming16AVX512", "out *uint16, blocks *byte, n int, probe *uint64")
+	o, b, n, p := pointer("out"), pointer("blocks"), pointer("n"), pointer("probe")
+	probe := zmm(coarseWords)
+	for w, q := range probe {
+		VPBROADCASTQ(at(p, 8*w), q)
+	}
+	Label("block")
+	sum := zmm(4)
+	for w, q := range probe {
+		x := ZMM()
+		VPXORQ(at(b, 64*w), q, x)
+		count(sum, w, x)
+		PREFETCHT0(at(b, 64*w+4096))
+	}
+	VPMOVQW(total(sum), at(o, 0))
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*coarseWords), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// hammingLong512 broadcasts the probe from memory.
+func hammingLong512() {
+	const words = 64
+	function("hamming64AVX512", "out *uint16, blocks *byte, n int, probe *uint64")
+	o, b, n, p := pointer("out"), pointer("blocks"), pointer("n"), pointer("probe")
+	Label("block")
+	sum := zmm(4)
+	for w := range words {
+		x := ZMM()
+		VMOVDQU64(at(b, 64*w), x)
+		VPXORQ_BCST(at(p, 8*w), x, x)
+		count(sum, w, x)
+		PREFETCHT0(at(b, 64*w+4096))
+	}
+	VPMOVQW(total(sum), at(o, 0))
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*words), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// hamming4x512 reads each word of the gallery once for four probes.
+func hamming4x512(words int) {
+	function(fmt.Sprintf("hamming4x%dAVX512", words),
+		"out0, out1, out2, out3 *uint16, blocks *byte, n int, probe0, probe1, probe2, probe3 *uint64")
+	var o, p [4]reg.GPVirtual
+	for i := range o {
+		o[i], p[i] = pointer(fmt.Sprintf("out%d", i)), pointer(fmt.Sprintf("probe%d", i))
+	}
+	b, n := pointer("blocks"), pointer("n")
+	Label("block")
+	var sums [4][]vec
+	for i := range sums {
+		sums[i] = zmm(2)
+	}
+	for w := range words {
+		g := ZMM()
+		VMOVDQU64(at(b, 64*w), g)
+		for i := range sums {
+			x := ZMM()
+			VPXORQ_BCST(at(p[i], 8*w), g, x)
+			count(sums[i], w, x)
+		}
+	}
+	for i := range sums {
+		VPMOVQW(total(sums[i]), at(o[i], 0))
+		ADDQ(U8(2*lanes), o[i])
+	}
+	ADDQ(U32(64*words), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// filter512 runs 6 filters over 2 windows at a time, so that a row of taps is loaded once for both.
+// An odd last window is taken twice.
+func filter512() {
+	function("filterAVX512", "out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int")
+	o, f, stride, c := pointer("out"), pointer("field"), pointer("stride"), pointer("centres")
+	n, t0, rows := pointer("n"), pointer("taps"), pointer("rows")
+	ADDQ(stride, stride) // bytes
+	i, j := GP64(), GP64()
+	a, b, t, r := GP64(), GP64(), GP64(), GP64()
+	XORQ(i, i)
+	Label("pair")
+	LEAQ(Mem{Base: i, Disp: 1}, j)
+	CMPQ(j, n)
+	CMOVQEQ(i, j)
+	for _, w := range [2][2]reg.GPVirtual{{a, i}, {b, j}} {
+		MOVLQSX(Mem{Base: c, Index: w[1], Scale: 4}, w[0])
+		LEAQ(Mem{Base: f, Index: w[0], Scale: 2}, w[0])
+	}
+	sums := zmm(2 * filters)
+	for _, s := range sums {
+		VPXORD(s, s, s)
+	}
+	MOVQ(t0, t)
+	MOVQ(rows, r)
+	Label("row")
+	left, right := ZMM(), ZMM()
+	VMOVDQU16(at(a, 0), left)
+	VMOVDQU16(at(b, 0), right)
+	for k := range filters {
+		w := ZMM()
+		VMOVDQU16(at(t, 64*k), w)
+		VPDPWSSD(w, left, sums[k])
+		VPDPWSSD(w, right, sums[filters+k])
+	}
+	ADDQ(stride, a)
+	ADDQ(stride, b)
+	ADDQ(U32(64*filters), t)
+	DECQ(r)
+	JNZ(LabelRef("row"))
+	for _, s := range sums {
+		h := ZMM()
+		VEXTRACTI64X4(U8(1), s, h.AsY())
+		VPADDD(h.AsY(), s.AsY(), s.AsY())
+	}
+	for w, index := range [2]reg.GPVirtual{i, j} {
+		LEAQ(Mem{Base: o, Index: index, Scale: 4}, a)
+		for k := range filters {
+			s := sums[w*filters+k]
+			h := YMM()
+			VEXTRACTI32X4(U8(1), s.AsY(), h.AsX())
+			store4(s, h, a, n)
+		}
+	}
+	ADDQ(U8(2), i)
+	CMPQ(i, n)
+	JL(LabelRef("pair"))
+	done()
+}
+
+// store4 adds the 4+4 values of the two registers up, stores the sum at p, and moves p on
+// by n values.
+func store4(s, h vec, p, n reg.GPVirtual) {
+	VPADDD(h.AsX(), s.AsX(), s.AsX())
+	VPSHUFD(U8(0x4e), s.AsX(), h.AsX())
+	VPADDD(h.AsX(), s.AsX(), s.AsX())
+	VPSHUFD(U8(0xb1), s.AsX(), h.AsX())
+	VPADDD(h.AsX(), s.AsX(), s.AsX())
+	VMOVD(s.AsX(), at(p, 0))
+	LEAQ(Mem{Base: p, Index: n, Scale: 4}, p)
+}
