@@ -72,7 +72,7 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	if err != nil {
 		return usageError{err}
 	}
-	dial, err := unit.Dialer(board.Device().Identity, func(notice string) { log.Warn(notice) })
+	dial, err := unit.Dialer(board.Device().Identity, board.Device().Store, func(notice string) { log.Warn(notice) })
 	if err != nil {
 		return usageError{err}
 	}

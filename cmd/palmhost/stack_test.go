@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"volar/cmd/internal/stack"
+	"volar/hal"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -33,8 +34,20 @@ func device(ctx context.Context, s *stack.Stack) (func(context.Context) (*link.S
 	if err != nil {
 		return nil, err
 	}
-	return unit.Dialer(key, nil)
+	return unit.Dialer(key, memory{}, nil)
 }
+
+// memory is a store that lasts as long as the test.
+type memory map[string][]byte
+
+func (m memory) Get(key string) ([]byte, error) {
+	if b, ok := m[key]; ok {
+		return b, nil
+	}
+	return nil, hal.ErrNotFound
+}
+func (m memory) Put(key string, val []byte) error { m[key] = val; return nil }
+func (m memory) Delete(key string) error          { delete(m, key); return nil }
 
 // show runs one wave.
 func show(ctx context.Context, s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm uint64) (wire.Answer, error) {

@@ -115,7 +115,7 @@ func printFacts(out io.Writer, program *image, st *state) (int, error) {
 		Measurement string `json:"measurement"`
 		Key         string `json:"key"`
 		Notice      string `json:"notice"`
-	}{hex.EncodeToString(program.measurement[:]), hex.EncodeToString(st.public()), attest.Claims{Kind: attest.KindSimulated}.Notice()})
+	}{hex.EncodeToString(program.measurement[:]), hex.EncodeToString(st.public()), attest.Notice(attest.KindSimulated)})
 	if err != nil {
 		return 1, err
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"volar/enclave/attest"
+	"volar/enclave/attest/simulated"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -290,9 +291,9 @@ func (b *box) device() link.ClientConfig {
 	}
 	m, _ := hex.DecodeString(b.facts.Measurement)
 	k, _ := hex.DecodeString(b.facts.Key)
-	policy := attest.Policy{Tenant: "acme", Measurements: [][32]byte{[32]byte(m)}, Simulated: []ed25519.PublicKey{k}, Development: true}
+	policy := attest.Policy{Tenant: "acme", NotAfter: math.MaxInt64, Vaults: []attest.Vault{{Measurement: [32]byte(m)}}, Simulated: &attest.Simulated{Keys: [][32]byte{[32]byte(k)}}, Development: true}
 	return link.ClientConfig{Tenant: "acme", Static: key, Credential: credential, Verify: func(evidence []byte, nonce [32]byte) ([32]byte, error) {
-		c, err := attest.Verify(evidence, policy, nonce, time.Now())
+		c, err := attest.Verify(evidence, policy, nonce, time.Now(), simulated.Verifier{})
 		return c.VaultKey, err
 	}}
 }

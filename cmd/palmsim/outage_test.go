@@ -87,7 +87,7 @@ func TestHostDiesInTheMiddleOfAWave(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit.Host = r.Addr().String()
-	dial, err := unit.Dialer(board.Device().Identity, nil)
+	dial, err := unit.Dialer(board.Device().Identity, board.Device().Store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

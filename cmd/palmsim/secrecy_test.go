@@ -160,7 +160,7 @@ func wave(ctx context.Context, t *testing.T, s *stack.Stack, dir string, log io.
 	if err != nil {
 		t.Fatal(err)
 	}
-	dial, err := unit.Dialer(device.Identity, nil)
+	dial, err := unit.Dialer(device.Identity, device.Store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (v *ownVault) dialer(dev *hal.Device, log io.Writer) (func(context.Context)
 	if err != nil {
 		return nil, err
 	}
-	dial, err := unit.Dialer(dev.Identity, func(notice string) { fmt.Fprintln(log, notice) })
+	dial, err := unit.Dialer(dev.Identity, dev.Store, func(notice string) { fmt.Fprintln(log, notice) })
 	if err != nil {
 		return nil, err
 	}

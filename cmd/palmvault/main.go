@@ -1,7 +1,15 @@
+// The runtime would read the limits of its control group from files again and
+// again. It reads them once, before it is shut in.
+//
+//go:debug updatemaxprocs=0
+
 // Command palmvault is the sealed matcher as a process. palmlaunch starts
 // it, with everything it will ever have: descriptor 3 for sessions, 4 for
 // encrypted blobs, 5 for the platform, 6 for its configuration. It opens
 // nothing else, and says nothing but that it begins and ends.
+//
+// Before it reads a byte it gives up the rest of the machine (package
+// confine). `palmvault --selfprobe` shows that on the machine at hand.
 package main
 
 import (
@@ -10,13 +18,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"volar/enclave/attest"
 	"volar/enclave/attest/broker"
+	"volar/enclave/confine"
 	"volar/enclave/vault"
 	"volar/enclave/vault/gallery"
 )
@@ -34,6 +42,9 @@ const (
 const keyLife = 24 * time.Hour
 
 func main() {
+	if len(os.Args) > 1 {
+		os.Exit(selfprobe(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if err := run(); err != nil {
 		say("%v", err)
 		os.Exit(1)
@@ -45,11 +56,18 @@ func main() {
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "palmvault: "+format+"\n", args...) }
 
 func run() error {
-	if err := confine(); err != nil {
+	if err := confine.Quiet(); err != nil {
 		return err
 	}
-	if len(os.Args) > 1 || !inherited() {
-		return errors.New("this program takes no arguments and is started by palmlaunch")
+	if !inherited() {
+		return errors.New("this program is started by palmlaunch; alone it only does --selfprobe")
+	}
+	notice, err := confine.Lock(fdConfig)
+	if err != nil {
+		return err
+	}
+	if notice != "" {
+		say("%s", notice)
 	}
 	cfg, err := readConfig(os.NewFile(fdConfig, "configuration"))
 	if err != nil {
@@ -66,7 +84,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if notice := (attest.Claims{Kind: evidence.Kind}).Notice(); notice != "" {
+	if notice := attest.Notice(evidence.Kind); notice != "" {
 		say("%s", notice)
 	}
 	say("ready")
@@ -82,21 +100,6 @@ func run() error {
 		return errors.New("it is not known what the platform has committed: start again")
 	case <-time.After(keyLife):
 		say("the key has been used for %v: the end, start again", keyLife)
-	}
-	return nil
-}
-
-// confine closes the ways out that a process has by default: core files,
-// other processes that look into its memory, stack traces, new privileges.
-func confine() error {
-	debug.SetTraceback("none")
-	err := errors.Join(
-		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
-		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
-		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
-	)
-	if err != nil {
-		return fmt.Errorf("confine: %w", err)
 	}
 	return nil
 }

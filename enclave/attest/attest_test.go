@@ -32,13 +32,17 @@ func platform(t *testing.T, key ed25519.PrivateKey) *simulated.Platform {
 }
 
 func policy() attest.Policy {
+	stranger := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{6}, 32))
 	return attest.Policy{
-		Tenant:       "acme",
-		Measurements: [][32]byte{{0xee}, program},
-		Simulated:    []ed25519.PublicKey{ed25519.NewKeyFromSeed(bytes.Repeat([]byte{6}, 32)).Public().(ed25519.PublicKey), signing.Public().(ed25519.PublicKey)},
-		Development:  true,
+		Tenant: "acme", Version: 3, NotBefore: now.Unix() - 10, NotAfter: now.Unix() + 10, Floor: 4,
+		Vaults:      []attest.Vault{{Measurement: [32]byte{0xee}, Release: 4}, {Measurement: program, Release: 5}},
+		Simulated:   &attest.Simulated{Keys: [][32]byte{[32]byte(stranger.Public().(ed25519.PublicKey)), [32]byte(signing.Public().(ed25519.PublicKey))}},
+		Development: true,
 	}
 }
+
+// with is what a device on a bench can check.
+var with = []attest.Verifier{simulated.Verifier{}}
 
 // evidence is what an honest platform says to this nonce and tenant.
 func evidence(t *testing.T) attest.Evidence {
@@ -47,11 +51,25 @@ func evidence(t *testing.T) attest.Evidence {
 	if err := p.Bind(context.Background(), vault); err != nil {
 		t.Fatal(err)
 	}
-	e, err := p.Evidence(context.Background(), attest.ReportData(vault, nonce, "acme"))
+	e, err := p.Evidence(context.Background(), attest.ReportData(vault, nonce, epoch, "acme"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.Epoch = epoch
 	return e
+}
+
+// epoch is how far the gallery of the honest vault has come.
+const epoch = 7
+
+// statement is a simulated platform's, over the honest report data.
+func statement(t *testing.T, key ed25519.PrivateKey, register [32]byte) []byte {
+	t.Helper()
+	b, err := simulated.Sign(key, attest.ReportData(vault, nonce, epoch, "acme"), register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func encode(t *testing.T, e attest.Evidence) []byte {
@@ -64,15 +82,15 @@ func encode(t *testing.T, e attest.Evidence) []byte {
 }
 
 func TestVerify(t *testing.T) {
-	c, err := attest.Verify(encode(t, evidence(t)), policy(), nonce, now)
+	c, err := attest.Verify(encode(t, evidence(t)), policy(), nonce, now, with...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Kind != attest.KindSimulated || c.Measurement != program || c.VaultKey != vault {
+	if c.Kind != attest.KindSimulated || c.Measurement != program || c.VaultKey != vault || c.Release != 5 || c.Epoch != epoch {
 		t.Errorf("claims %+v", c)
 	}
-	if !strings.HasPrefix(c.Notice(), "SIMULATED") {
-		t.Errorf("notice %q hides that it is simulated", c.Notice())
+	if !strings.HasPrefix(c.Notice, "SIMULATED") {
+		t.Errorf("notice %q hides that it is simulated", c.Notice)
 	}
 }
 
@@ -83,23 +101,30 @@ func TestPolicyRefuses(t *testing.T) {
 		change func(*attest.Policy)
 		want   error
 	}{
-		"zero":               {func(p *attest.Policy) { *p = attest.Policy{} }, attest.ErrKind},
-		"not development":    {func(p *attest.Policy) { p.Development = false }, attest.ErrKind},
-		"no tenant":          {func(p *attest.Policy) { p.Tenant = "" }, attest.ErrKind},
-		"other tenant":       {func(p *attest.Policy) { p.Tenant = "acme2" }, attest.ErrSignature},
-		"no measurements":    {func(p *attest.Policy) { p.Measurements = nil }, attest.ErrMeasurement},
-		"other measurement":  {func(p *attest.Policy) { p.Measurements = [][32]byte{{1}} }, attest.ErrMeasurement},
-		"no platform keys":   {func(p *attest.Policy) { p.Simulated = nil }, attest.ErrSignature},
-		"empty platform key": {func(p *attest.Policy) { p.Simulated = []ed25519.PublicKey{{}} }, attest.ErrSignature},
+		"zero":              {func(p *attest.Policy) { *p = attest.Policy{} }, attest.ErrKind},
+		"not development":   {func(p *attest.Policy) { p.Development = false }, attest.ErrSimulated},
+		"no tenant":         {func(p *attest.Policy) { p.Tenant = "" }, attest.ErrKind},
+		"other tenant":      {func(p *attest.Policy) { p.Tenant = "acme2" }, attest.ErrBinding},
+		"no vaults":         {func(p *attest.Policy) { p.Vaults = nil }, attest.ErrMeasurement},
+		"other vaults":      {func(p *attest.Policy) { p.Vaults = p.Vaults[:1] }, attest.ErrMeasurement},
+		"higher floor":      {func(p *attest.Policy) { p.Floor = 6 }, attest.ErrFloor},
+		"not yet":           {func(p *attest.Policy) { p.NotBefore = now.Unix() + 1 }, attest.ErrPolicyTime},
+		"no longer":         {func(p *attest.Policy) { p.NotAfter = now.Unix() - 1 }, attest.ErrPolicyTime},
+		"not simulated":     {func(p *attest.Policy) { p.Simulated = nil }, attest.ErrSimulated},
+		"no platform keys":  {func(p *attest.Policy) { p.Simulated.Keys = nil }, attest.ErrSignature},
+		"zero platform key": {func(p *attest.Policy) { p.Simulated.Keys = [][32]byte{{}} }, attest.ErrSignature},
 	} {
 		p := policy()
 		c.change(&p)
-		if _, err := attest.Verify(b, p, nonce, now); !errors.Is(err, c.want) {
+		if _, err := attest.Verify(b, p, nonce, now, with...); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if _, err := attest.Verify(b, policy(), [32]byte{1}, now); !errors.Is(err, attest.ErrSignature) {
+	if _, err := attest.Verify(b, policy(), [32]byte{1}, now, with...); !errors.Is(err, attest.ErrBinding) {
 		t.Errorf("evidence for another nonce: %v", err)
+	}
+	if _, err := attest.Verify(b, policy(), nonce, now); !errors.Is(err, attest.ErrKind) {
+		t.Errorf("on a device without a verifier: %v", err)
 	}
 }
 
@@ -116,24 +141,25 @@ func TestEvidenceRefuses(t *testing.T) {
 		change func(*attest.Evidence)
 		want   error
 	}{
-		"unknown kind":         {func(e *attest.Evidence) { e.Kind = "tpm" }, attest.ErrKind},
-		"log with another key": {func(e *attest.Evidence) { e.Log = log(attest.Events{Measurement: program, VaultKey: [32]byte{7}}) }, attest.ErrSignature},
+		"unknown kind":         {func(e *attest.Evidence) { e.Kind = "sgx" }, attest.ErrKind},
+		"other kind":           {func(e *attest.Evidence) { e.Kind = attest.KindTPM }, attest.ErrKind},
+		"later epoch":          {func(e *attest.Evidence) { e.Epoch++ }, attest.ErrBinding},
+		"log with another key": {func(e *attest.Evidence) { e.Log = log(attest.Events{Measurement: program, VaultKey: [32]byte{7}}) }, attest.ErrBinding},
 		"log with program 0":   {func(e *attest.Evidence) { e.Log = log(attest.Events{VaultKey: vault}) }, attest.ErrMeasurement},
 		"register of another start": {func(e *attest.Evidence) {
-			e.Body, _ = attest.SignSimulated(signing, attest.ReportData(vault, nonce, "acme"), attest.Events{Measurement: program, VaultKey: [32]byte{7}}.Register())
-		}, attest.ErrSignature},
+			e.Body = statement(t, signing, attest.Events{Measurement: program, VaultKey: [32]byte{7}}.Register())
+		}, attest.ErrBinding},
 		"appended event": {func(e *attest.Evidence) {
-			r := attest.ExtendKey(attest.Events{Measurement: program, VaultKey: vault}.Register(), [32]byte{7})
-			e.Body, _ = attest.SignSimulated(signing, attest.ReportData(vault, nonce, "acme"), r)
-		}, attest.ErrSignature},
+			e.Body = statement(t, signing, attest.ExtendKey(attest.Events{Measurement: program, VaultKey: vault}.Register(), [32]byte{7}))
+		}, attest.ErrBinding},
 		"stranger's signature": {func(e *attest.Evidence) {
-			e.Body, _ = attest.SignSimulated(ed25519.NewKeyFromSeed(make([]byte, 32)), attest.ReportData(vault, nonce, "acme"), attest.Events{Measurement: program, VaultKey: vault}.Register())
+			e.Body = statement(t, ed25519.NewKeyFromSeed(make([]byte, 32)), attest.Events{Measurement: program, VaultKey: vault}.Register())
 		}, attest.ErrSignature},
 		"empty body is no evidence": {func(e *attest.Evidence) { e.Body = []byte{0xa0} }, attest.ErrMalformed},
 	} {
 		e := evidence(t)
 		c.change(&e)
-		if _, err := attest.Verify(encode(t, e), policy(), nonce, now); !errors.Is(err, c.want) {
+		if _, err := attest.Verify(encode(t, e), policy(), nonce, now, with...); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -148,13 +174,13 @@ func TestEveryBitCounts(t *testing.T) {
 			b := bytes.Clone(good)
 			b[i] ^= 1 << bit
 			flips++
-			if _, err := attest.Verify(b, p, nonce, now); err == nil {
+			if _, err := attest.Verify(b, p, nonce, now, with...); err == nil {
 				t.Errorf("accepted with bit %d of byte %d flipped", bit, i)
 			}
 		}
 	}
 	for n := range good {
-		if _, err := attest.Verify(good[:n], p, nonce, now); !errors.Is(err, attest.ErrMalformed) {
+		if _, err := attest.Verify(good[:n], p, nonce, now, with...); !errors.Is(err, attest.ErrMalformed) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -166,11 +192,14 @@ func TestEveryBitCounts(t *testing.T) {
 func TestReportDataSeparatesItsFields(t *testing.T) {
 	seen := map[[64]byte]string{}
 	for name, r := range map[string][64]byte{
-		"plain":        attest.ReportData(vault, nonce, "acme"),
-		"other key":    attest.ReportData([32]byte{}, nonce, "acme"),
-		"other nonce":  attest.ReportData(vault, [32]byte{}, "acme"),
-		"other tenant": attest.ReportData(vault, nonce, "acm"),
-		"swapped":      attest.ReportData(nonce, vault, "acme"),
+		"plain":          attest.ReportData(vault, nonce, 1, "acme"),
+		"other key":      attest.ReportData([32]byte{}, nonce, 1, "acme"),
+		"other nonce":    attest.ReportData(vault, [32]byte{}, 1, "acme"),
+		"other tenant":   attest.ReportData(vault, nonce, 1, "acm"),
+		"other epoch":    attest.ReportData(vault, nonce, 256, "acme"),
+		"swapped":        attest.ReportData(nonce, vault, 1, "acme"),
+		"bound":          attest.Bound(attest.ReportData(vault, nonce, 1, "acme"), [32]byte{}),
+		"other register": attest.Bound(attest.ReportData(vault, nonce, 1, "acme"), [32]byte{1}),
 	} {
 		if was, ok := seen[r]; ok {
 			t.Errorf("%s and %s give the same report data", name, was)

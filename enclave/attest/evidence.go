@@ -20,20 +20,23 @@ var ErrMalformed = errors.New("malformed")
 
 // Evidence is a platform's statement about the vault that runs on it.
 type Evidence struct {
-	Kind string // which Verifier understands Body
-	Body []byte // the signed statement
-	Log  []byte // Events, encoded
+	Kind  string // which Verifier understands Body
+	Body  []byte // the signed statement
+	Log   []byte // Events, encoded
+	Epoch uint64 // of the vault's gallery; it is in the report data too
 }
 
 // version is the first field of everything that this package encodes.
 const version = 1
 
-// evidenceBytes is Evidence as CBOR: {1: version, 2: kind, 3: body, 4: log}.
+// evidenceBytes is Evidence as CBOR: {1: version, 2: kind, 3: body, 4: log,
+// 5: epoch}.
 type evidenceBytes struct {
 	Version uint8  `cbor:"1,keyasint"`
 	Kind    string `cbor:"2,keyasint"`
 	Body    []byte `cbor:"3,keyasint"`
 	Log     []byte `cbor:"4,keyasint"`
+	Epoch   uint64 `cbor:"5,keyasint"`
 }
 
 // Marshal returns the one encoding of e, at most MaxEvidence bytes.
@@ -41,7 +44,7 @@ func (e Evidence) Marshal() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("attest: encode evidence: %w", err)
 	}
-	return codec.Marshal(evidenceBytes{version, e.Kind, e.Body, e.Log})
+	return codec.Marshal(evidenceBytes{version, e.Kind, e.Body, e.Log, e.Epoch})
 }
 
 // ParseEvidence reads what Marshal wrote and nothing else; other bytes are
@@ -54,7 +57,7 @@ func ParseEvidence(b []byte) (Evidence, error) {
 	if err := decode(b, &w); err != nil {
 		return Evidence{}, fmt.Errorf("attest: parse evidence: %w", err)
 	}
-	e := Evidence{w.Kind, w.Body, w.Log}
+	e := Evidence{w.Kind, w.Body, w.Log, w.Epoch}
 	if w.Version != version {
 		return Evidence{}, fmt.Errorf("attest: parse evidence: %w: version %d, want %d", ErrMalformed, w.Version, version)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"volar/enclave/attest"
+	"volar/enclave/attest/simulated"
 )
 
 // The log is exactly M, K, CAP in the one encoding.
@@ -45,22 +46,25 @@ func TestParseEvents(t *testing.T) {
 }
 
 func TestParseEvidence(t *testing.T) {
-	good := encode(t, attest.Evidence{Kind: "k", Body: []byte{1}, Log: []byte{2}})
-	if want := "a40101026" + "16b0341010441" + "02"; hex.EncodeToString(good) != want {
+	good := encode(t, attest.Evidence{Kind: "k", Body: []byte{1}, Log: []byte{2}, Epoch: 3})
+	if want := "a50101026" + "16b0341010441" + "020503"; hex.EncodeToString(good) != want {
 		t.Fatalf("encoding %x, want %s", good, want)
 	}
 	for name, h := range map[string]string{
-		"version 2":       "a4010202616b034101044102",
-		"no version":      "a302616b034101044102",
-		"no log":          "a3010102616b034101",
-		"empty body":      "a4010102616b0340044102",
-		"extra field":     "a5010102616b0341010441020500",
-		"duplicate field": "a5010102616b034101044102044102",
-		"other order":     "a402616b0101034101044102",
-		"invalid text":    "a401010261ff034101044102",
-		"trailing":        "a4010102616b03410104410200",
-		"text body":       "a4010102616b036101044102",
-		"huge body":       "a4010102616b035b7fffffffffffffff",
+		"version 2":       "a5010202616b0341010441020503",
+		"no version":      "a402616b0341010441020503",
+		"no log":          "a4010102616b0341010503",
+		"no epoch":        "a4010102616b034101044102",
+		"empty body":      "a5010102616b03400441020503",
+		"extra field":     "a6010102616b03410104410205030600",
+		"duplicate field": "a6010102616b0341010441020441020503",
+		"other order":     "a502616b01010341010441020503",
+		"invalid text":    "a501010261ff0341010441020503",
+		"long epoch":      "a5010102616b034101044102051803",
+		"negative epoch":  "a5010102616b0341010441020523",
+		"trailing":        "a5010102616b034101044102050300",
+		"text body":       "a5010102616b0361010441020503",
+		"huge body":       "a5010102616b035b7fffffffffffffff",
 	} {
 		b, err := hex.DecodeString(h)
 		if err != nil {
@@ -105,7 +109,7 @@ func FuzzParseEvidence(f *testing.F) {
 
 // No evidence that a stranger can write verifies.
 func FuzzVerify(f *testing.F) {
-	body, _ := attest.SignSimulated(signing, [64]byte{}, [32]byte{})
+	body, _ := simulated.Sign(signing, [64]byte{}, [32]byte{})
 	log, _ := attest.Events{Measurement: program, VaultKey: vault}.Marshal()
 	f.Add(body, log)
 	f.Fuzz(func(t *testing.T, body, log []byte) {
@@ -113,7 +117,7 @@ func FuzzVerify(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := attest.Verify(b, policy(), nonce, now); err == nil {
+		if _, err := attest.Verify(b, policy(), nonce, now, with...); err == nil {
 			t.Fatalf("accepted body %x, log %x", body, log)
 		}
 	})

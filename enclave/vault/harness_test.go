@@ -185,10 +185,10 @@ func newDevice(t testing.TB, tenant string, operator ed25519.PrivateKey) *device
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := attest.Policy{Tenant: tenant, Measurements: [][32]byte{program}, Simulated: []ed25519.PublicKey{signing.Public().(ed25519.PublicKey)}, Development: true}
+	policy := attest.Policy{Tenant: tenant, NotAfter: math.MaxInt64, Vaults: []attest.Vault{{Measurement: program}}, Simulated: &attest.Simulated{Keys: [][32]byte{[32]byte(signing.Public().(ed25519.PublicKey))}}, Development: true}
 	return &device{t: t, key: key, conf: link.ClientConfig{Tenant: tenant, Static: key, Credential: credential,
 		Verify: func(evidence []byte, nonce [32]byte) ([32]byte, error) {
-			c, err := attest.Verify(evidence, policy, nonce, time.Now())
+			c, err := attest.Verify(evidence, policy, nonce, time.Now(), simulated.Verifier{})
 			return c.VaultKey, err
 		}}}
 }

@@ -186,10 +186,12 @@ func (v *Vault) evidence(ctx context.Context, h wire.Hello) ([]byte, error) {
 	if v.tenants[h.Tenant] == nil {
 		return nil, errUnknownTenant
 	}
-	e, err := v.platform.Evidence(ctx, attest.ReportData(v.key.Public(), h.Nonce, h.Tenant))
+	epoch := v.gallery.Epoch()
+	e, err := v.platform.Evidence(ctx, attest.ReportData(v.key.Public(), h.Nonce, epoch, h.Tenant))
 	if err != nil {
 		return nil, err
 	}
+	e.Epoch = epoch
 	return e.Marshal()
 }
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"volar/cmd/internal/uplink"
+	"volar/enclave/attest"
 	"volar/wire"
 )
 
@@ -170,15 +171,41 @@ func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
+	if err := s.policy(); err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
 	return &uplink.Config{
-		Unit:         name,
-		Tenant:       Tenant,
-		Host:         s.Address,
-		Credential:   hex.EncodeToString(credential),
-		Development:  true,
-		Measurements: []string{s.Measurement},
-		Simulated:    []string{s.platform},
+		Unit:        name,
+		Tenant:      Tenant,
+		Host:        s.Address,
+		Credential:  hex.EncodeToString(credential),
+		Operator:    hex.EncodeToString(s.operator.Public().(ed25519.PublicKey)),
+		Policy:      s.path("policy"),
+		Development: true,
 	}, nil
+}
+
+// policy writes what the tenant's devices accept: this vault on this platform.
+func (s *Stack) policy() error {
+	measurement, err := hex.DecodeString(s.Measurement)
+	if err != nil || len(measurement) != 32 {
+		return fmt.Errorf("measurement %q", s.Measurement)
+	}
+	platform, err := hex.DecodeString(s.platform)
+	if err != nil || len(platform) != 32 {
+		return fmt.Errorf("platform key %q", s.platform)
+	}
+	now := time.Now()
+	b, err := attest.SignPolicy(attest.Policy{
+		Tenant: Tenant, Version: 1, NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(credentialFor).Unix(),
+		Vaults:      []attest.Vault{{Measurement: [32]byte(measurement)}},
+		Development: true,
+		Simulated:   &attest.Simulated{Keys: [][32]byte{[32]byte(platform)}},
+	}, s.operator)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.path("policy"), b, 0o600)
 }
 
 // Kill ends the host without warning, as a power cut would; the vault ends

@@ -2,12 +2,15 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"volar/enclave/attest"
+	"volar/hal"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -38,7 +41,7 @@ func TestStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	warned := ""
-	dial, err := unit.Dialer(key, func(s string) { warned = s })
+	dial, err := unit.Dialer(key, memory{}, func(s string) { warned = s })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,14 +62,15 @@ func TestStack(t *testing.T) {
 	}
 
 	unit.Development = false
-	unit.Simulated = nil
-	strict, err := unit.Dialer(key, nil)
+	strict, err := unit.Dialer(key, memory{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := strict(ctx); err == nil {
-		s.Close()
-		t.Error("a unit that is not for development accepted simulated evidence")
+	if s, err := strict(ctx); !errors.Is(err, attest.ErrPolicyDevelopment) {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("a unit that is not for development took a policy that is: %v", err)
 	}
 
 	reply, err := http.Get("http://" + s.Metrics + "/metrics")
@@ -78,6 +82,18 @@ func TestStack(t *testing.T) {
 		t.Errorf("metrics: %s", reply.Status)
 	}
 }
+
+// memory is a store that lasts as long as the test.
+type memory map[string][]byte
+
+func (m memory) Get(key string) ([]byte, error) {
+	if b, ok := m[key]; ok {
+		return b, nil
+	}
+	return nil, hal.ErrNotFound
+}
+func (m memory) Put(key string, val []byte) error { m[key] = val; return nil }
+func (m memory) Delete(key string) error          { delete(m, key); return nil }
 
 // awkward is a folder that a careless command line would take apart.
 func awkward(t *testing.T) string {

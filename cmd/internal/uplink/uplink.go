@@ -1,10 +1,9 @@
-// Package uplink is how a unit reaches its vault: the file that provisioning
-// wrote, and the checked session that comes of it.
+// Package uplink is how a unit reaches its vault: the files that provisioning
+// wrote, and the checked session that comes of them.
 package uplink
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
@@ -12,21 +11,15 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
+	"path/filepath"
 
 	"github.com/BurntSushi/toml"
 
-	"volar/enclave/attest"
-	"volar/hal"
 	"volar/wire"
-	"volar/wire/link"
 )
 
 // maxFile bounds a configuration file, in bytes.
 const maxFile = 64 << 10
-
-// dialFor is how long a host may take to accept a connection.
-const dialFor = 5 * time.Second
 
 // Config is a unit's configuration, in TOML.
 type Config struct {
@@ -35,15 +28,16 @@ type Config struct {
 	Host       string `toml:"host"`       // host:port of the palmhost
 	Credential string `toml:"credential"` // hex; the operator's signature over the unit's key
 
-	// Which vaults the unit speaks to. Development lets it accept evidence of
-	// the kind "simulated", which proves nothing.
-	Development  bool     `toml:"development"`
-	Measurements []string `toml:"measurements"` // hex SHA-256 of vault programs
-	Simulated    []string `toml:"simulated"`    // hex Ed25519 keys of simulated platforms
+	// Which vaults the unit speaks to is the operator's policy to say. A
+	// policy for development is refused unless this says development too.
+	Operator    string `toml:"operator"` // hex; the tenant's operator, Ed25519
+	Policy      string `toml:"policy"`   // file with the signed policy; read again for every session
+	Development bool   `toml:"development"`
 }
 
 // Load reads and checks a configuration file. Keys that it does not know are
 // refused: a misspelt name must not switch off what it was meant to switch on.
+// A policy's path is taken from the file's folder on.
 func Load(path string) (*Config, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -60,6 +54,9 @@ func Load(path string) (*Config, error) {
 	c, err := Parse(b)
 	if err != nil {
 		return nil, fmt.Errorf("uplink: %s: %w", path, err)
+	}
+	if !filepath.IsAbs(c.Policy) {
+		c.Policy = filepath.Join(filepath.Dir(path), c.Policy)
 	}
 	return c, nil
 }
@@ -88,74 +85,21 @@ func (c *Config) Encode() ([]byte, error) {
 }
 
 // parts decodes and checks the fields that are text in the file.
-func (c *Config) parts() (credential []byte, policy attest.Policy, err error) {
+func (c *Config) parts() (credential []byte, operator ed25519.PublicKey, err error) {
 	if err := wire.CheckTenant(c.Tenant); err != nil {
-		return nil, policy, err
+		return nil, nil, err
 	}
 	if _, _, err := net.SplitHostPort(c.Host); err != nil {
-		return nil, policy, fmt.Errorf("host %q: %w", c.Host, err)
+		return nil, nil, fmt.Errorf("host %q: %w", c.Host, err)
 	}
 	if credential, err = hex.DecodeString(c.Credential); err != nil || len(credential) == 0 {
-		return nil, policy, errors.New("credential: not hex, or missing: ask the operator for one for this unit's key")
+		return nil, nil, errors.New("credential: not hex, or missing: ask the operator for one for this unit's key")
 	}
-	policy = attest.Policy{Tenant: c.Tenant, Development: c.Development}
-	for _, s := range c.Measurements {
-		m, err := key(s)
-		if err != nil {
-			return nil, policy, fmt.Errorf("measurements: %w", err)
-		}
-		policy.Measurements = append(policy.Measurements, m)
+	if operator, err = hex.DecodeString(c.Operator); err != nil || len(operator) != ed25519.PublicKeySize {
+		return nil, nil, fmt.Errorf("operator: %q is not %d bytes of hex", c.Operator, ed25519.PublicKeySize)
 	}
-	if len(policy.Measurements) == 0 {
-		return nil, policy, errors.New("measurements: none, so no vault would ever be accepted")
+	if c.Policy == "" {
+		return nil, nil, errors.New("policy: no file, so no vault would ever be accepted")
 	}
-	for _, s := range c.Simulated {
-		k, err := key(s)
-		if err != nil {
-			return nil, policy, fmt.Errorf("simulated: %w", err)
-		}
-		policy.Simulated = append(policy.Simulated, ed25519.PublicKey(k[:]))
-	}
-	if len(policy.Simulated) > 0 && !c.Development {
-		return nil, policy, errors.New("simulated: keys are given but development is not true")
-	}
-	return credential, policy, nil
-}
-
-func key(s string) (k [32]byte, err error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(k) {
-		return k, fmt.Errorf("%q is not %d bytes of hex", s, len(k))
-	}
-	return [32]byte(b), nil
-}
-
-// Dialer returns what firmware.Config.Dial wants. warn, where set, is told
-// in plain words, once, that evidence proves nothing.
-func (c *Config) Dialer(identity hal.Identity, warn func(string)) (func(context.Context) (*link.Session, error), error) {
-	credential, policy, err := c.parts()
-	if err != nil {
-		return nil, fmt.Errorf("uplink: %w", err)
-	}
-	verify := func(evidence []byte, nonce [32]byte) ([32]byte, error) {
-		claims, err := attest.Verify(evidence, policy, nonce, time.Now())
-		if err != nil {
-			return [32]byte{}, err
-		}
-		if notice := claims.Notice(); notice != "" && warn != nil {
-			warn(notice)
-			warn = nil
-		}
-		return claims.VaultKey, nil
-	}
-	return func(ctx context.Context) (*link.Session, error) {
-		dial := net.Dialer{Timeout: dialFor}
-		conn, err := dial.DialContext(ctx, "tcp", c.Host)
-		if err != nil {
-			return nil, fmt.Errorf("uplink: %w", err)
-		}
-		return link.Dial(ctx, conn, link.ClientConfig{
-			Tenant: c.Tenant, Static: identity, Credential: credential, Verify: verify,
-		})
-	}, nil
+	return credential, operator, nil
 }

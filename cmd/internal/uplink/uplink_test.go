@@ -11,8 +11,8 @@ tenant = "shop"
 host = "127.0.0.1:4433"
 credential = "00ff"
 development = true
-measurements = ["1111111111111111111111111111111111111111111111111111111111111111"]
-simulated = ["2222222222222222222222222222222222222222222222222222222222222222"]
+operator = "2222222222222222222222222222222222222222222222222222222222222222"
+policy = "policy"
 `
 
 func TestParse(t *testing.T) {
@@ -31,15 +31,14 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for name, edit := range map[string][2]string{
-		"a misspelt key":                     {"development", "developement"},
-		"no tenant":                          {`tenant = "shop"`, ""},
-		"host without port":                  {"127.0.0.1:4433", "127.0.0.1"},
-		"no credential":                      {`"00ff"`, `""`},
-		"credential that is not hex":         {"00ff", "zz"},
-		"no measurement":                     {`["1111111111111111111111111111111111111111111111111111111111111111"]`, "[]"},
-		"short measurement":                  {"1111111111", "11"},
-		"simulated keys without development": {"development = true", "development = false"},
-		"not TOML":                           {"unit =", "unit"},
+		"a misspelt key":             {"development", "developement"},
+		"no tenant":                  {`tenant = "shop"`, ""},
+		"host without port":          {"127.0.0.1:4433", "127.0.0.1"},
+		"no credential":              {`"00ff"`, `""`},
+		"credential that is not hex": {"00ff", "zz"},
+		"short operator":             {"2222222222", "22"},
+		"no policy":                  {`policy = "policy"`, ""},
+		"not TOML":                   {"unit =", "unit"},
 	} {
 		text := strings.Replace(good, edit[0], edit[1], 1)
 		if text == good {

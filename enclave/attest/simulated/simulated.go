@@ -84,7 +84,7 @@ func (p *Platform) Evidence(_ context.Context, reportData [64]byte) (attest.Evid
 	if err != nil {
 		return attest.Evidence{}, fmt.Errorf("simulated: evidence: %w", err)
 	}
-	body, err := attest.SignSimulated(p.cfg.Key, reportData, p.register)
+	body, err := Sign(p.cfg.Key, reportData, p.register)
 	if err != nil {
 		return attest.Evidence{}, fmt.Errorf("simulated: evidence: %w", err)
 	}

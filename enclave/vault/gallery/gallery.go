@@ -153,6 +153,13 @@ func (g *Gallery) Failed() error {
 	return g.failed
 }
 
+// Epoch is the epoch that is committed.
+func (g *Gallery) Epoch() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.epoch
+}
+
 // People is how many people a tenant has enrolled.
 func (g *Gallery) People(tenant string) int {
 	g.mu.Lock()
