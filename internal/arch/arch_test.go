@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"wire":                  {"wire"},
 	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},
 	"enclave/attest":        {"enclave/attest", "wire"},
+	"enclave/confine":       {"enclave/confine"},
 	"enclave/vault":         {"enclave/vault", "enclave/attest", "wire"},
 	"enclave/vault/matcher": {"wire", "enclave/vault/kernel"},
 	"enclave/vault/kernel":  {},
