@@ -1,0 +1,325 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Tables of the popcount by VPSHUFB (Muła, Kurz and Lemire 2018, section 3).
+var nibbleCounts, lowNibbles Mem
+
+func tables() {
+	nibbleCounts = GLOBL("nibbleCounts", RODATA|NOPTR)
+	for i := range 32 {
+		n := i % 16
+		DATA(i, U8(n&1+n>>1&1+n>>2&1+n>>3))
+	}
+	lowNibbles = GLOBL("lowNibbles", RODATA|NOPTR)
+	for i := range 32 {
+		DATA(i, U8(0x0f))
+	}
+}
+
+// A counter counts the bits of bytes.
+type counter struct{ table, low, zero vec }
+
+func newCounter() counter {
+	c := counter{YMM(), YMM(), YMM()}
+	VMOVDQU(nibbleCounts, c.table)
+	VMOVDQU(lowNibbles, c.low)
+	VPXOR(c.zero, c.zero, c.zero)
+	return c
+}
+
+// add adds the popcounts of the bytes of x to sum, or begins it; x is used up.
+func (c counter) add(sum vec, begin bool, x vec) {
+	h := YMM()
+	VPSRLW(U8(4), x, h)
+	VPAND(c.low, x, x)
+	VPAND(c.low, h, h)
+	VPSHUFB(x, c.table, x)
+	VPSHUFB(h, c.table, h)
+	if begin {
+		VPADDB(x, h, sum)
+		return
+	}
+	VPADDB(x, sum, sum)
+	VPADDB(h, sum, sum)
+}
+
+// quads adds the bytes of each 64-bit lane up.
+func (c counter) quads(sum vec) { VPSADBW(c.zero, sum, sum) }
+
+// storeLanes writes the low words of 4+4 lanes of 64 bits.
+func storeLanes(o reg.Register, low, high vec) {
+	VPACKUSDW(high, low, low) // by halves: 0 1 4 5, 2 3 6 7, each with a zero after it
+	VPERMQ(U8(0xd8), low, low)
+	h := YMM()
+	VEXTRACTI128(U8(1), low, h.AsX())
+	VPACKUSDW(h.AsX(), low.AsX(), low.AsX())
+	VMOVDQU(low.AsX(), at(o, 0))
+}
+
+// coarse2 takes the parts one after the other, four palms to a register.
+func coarse2() {
+	function("coarseAVX2", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
+	first, variants := pointer("probe"), pointer("variants")
+	c := newCounter()
+	p, bias, left, part := GP64(), GP64(), GP64(), GP64()
+	sums := ymm(2)
+	Label("block")
+	for _, s := range sums {
+		VPXOR(s, s, s)
+	}
+	XORQ(part, part)
+	Label("part")
+	least := ymm(2)
+	for _, l := range least {
+		VPCMPEQD(l, l, l)
+	}
+	LEAQ(Mem{Base: first, Index: part, Scale: 8}, p)
+	LEAQ(Mem{Base: first, Index: part, Scale: 2, Disp: 16 * coarseWords}, bias)
+	MOVQ(variants, left)
+	Label("variant")
+	counts := ymm(2)
+	for i := range coarseWords / parts {
+		bits, mask := YMM(), YMM()
+		VPBROADCASTQ(at(p, 8*i), bits)
+		VPBROADCASTQ(at(p, 8*(coarseWords+i)), mask)
+		for half, s := range counts {
+			x := YMM()
+			VPXOR(at(b, 64*i+32*half), bits, x)
+			VPAND(mask, x, x)
+			c.add(s, i == 0, x)
+		}
+	}
+	more := YMM()
+	VPBROADCASTD(at(bias, 0), more)
+	for half, s := range counts {
+		c.quads(s)
+		VPADDD(more, s, s)
+		VPMINUD(s, least[half], least[half])
+	}
+	ADDQ(U32(variantSize), p)
+	ADDQ(U32(variantSize), bias)
+	DECQ(left)
+	JNZ(LabelRef("variant"))
+	for half, s := range sums {
+		VPADDD(least[half], s, s)
+	}
+	PREFETCHT0(at(b, 4096))
+	PREFETCHT0(at(b, 4096+64))
+	ADDQ(U32(64*coarseWords/parts), b)
+	ADDQ(U8(coarseWords/parts), part)
+	CMPQ(part, U8(coarseWords))
+	JNE(LabelRef("part"))
+	for _, s := range sums { // drop what the bias left in the high halves
+		VPSLLQ(U8(32), s, s)
+		VPSRLQ(U8(32), s, s)
+	}
+	storeLanes(o, sums[0], sums[1])
+	ADDQ(U8(2*lanes), o)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+func scores2() {
+	function("scoresAVX2", "out *uint16, packed *byte, n int, code *uint64")
+	o, b, n, p := pointer("out"), pointer("packed"), pointer("n"), pointer("code")
+	c := newCounter()
+	Label("block")
+	sums := ymm(2)
+	for w := range coarseWords {
+		palm := YMM()
+		VPBROADCASTQ(at(p, 8*w), palm)
+		for half, s := range sums {
+			x := YMM()
+			VPXOR(at(b, 64*w+32*half), palm, x)
+			VPAND(at(b, 64*(coarseWords+w)+32*half), x, x)
+			c.add(s, w == 0, x)
+		}
+	}
+	for half, s := range sums {
+		c.quads(s)
+		VPMULUDQ(at(b, 64*2*coarseWords+32*half), s, s)
+		VPADDQ(at(b, 64*(2*coarseWords+1)+32*half), s, s)
+		VPSRLQ(U8(fraction), s, s)
+	}
+	storeLanes(o, sums[0], sums[1])
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*(2*coarseWords+2)), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// below2 needs a bound of at least 1: a score is below it where the lesser of the two, less one, is the score.
+func below2() {
+	function("belowAVX2", "out *uint32, room int, scores *uint16, n int, bound uint16) (listed int")
+	o, room, s, n := pointer("out"), pointer("room"), pointer("scores"), pointer("n")
+	bound := Load(Param("bound"), GP32()).(reg.GPVirtual)
+	most := YMM()
+	DECL(bound)
+	VMOVD(bound, most.AsX())
+	VPBROADCASTW(most.AsX(), most)
+	list(o, room, s, n, func() reg.GPVirtual {
+		hits := GP32()
+		x := ymm(2)
+		for half, v := range x {
+			m := YMM()
+			VMOVDQU(at(s, 32*half), m)
+			VPMINUW(m, most, v)
+			VPCMPEQW(m, v, v)
+		}
+		VPACKSSWB(x[1], x[0], x[0])
+		VPERMQ(U8(0xd8), x[0], x[0])
+		VPMOVMSKB(x[0], hits)
+		TESTL(hits, hits)
+		return hits
+	})
+}
+
+// compare2 gives the care that two codes share, and where they differ under it.
+func compare2(pb, pc, b, c reg.Register, disp int) (m, x vec) {
+	m, x = YMM(), YMM()
+	VMOVDQU(at(pc, disp), m)
+	VPAND(at(c, disp), m, m)
+	VMOVDQU(at(pb, disp), x)
+	VPXOR(at(b, disp), x, x)
+	VPAND(m, x, x)
+	return m, x
+}
+
+// whole2 sums up by bytes: 24 registers of at most 8 fit.
+func whole2() {
+	function("wholeAVX2", "out *uint16, probeBits, probeCare, bits, care *uint64")
+	o := pointer("out")
+	pb, pc, b, c := pointer("probeBits"), pointer("probeCare"), pointer("bits"), pointer("care")
+	k := newCounter()
+	differ, valid := YMM(), YMM()
+	for i := range side * rowBytes / 32 {
+		m, x := compare2(pb, pc, b, c, 32*i)
+		k.add(differ, i == 0, x)
+		k.add(valid, i == 0, m)
+	}
+	k.quads(differ)
+	k.quads(valid)
+	VPSLLQ(U8(16), valid, valid)
+	VPADDQ(valid, differ, differ)
+	t := YMM()
+	VEXTRACTI128(U8(1), differ, t.AsX())
+	VPADDQ(t.AsX(), differ.AsX(), differ.AsX())
+	VPSHUFD(U8(0x4e), differ.AsX(), t.AsX())
+	VPADDQ(t.AsX(), differ.AsX(), differ.AsX())
+	VMOVD(differ.AsX(), at(o, 0))
+	done()
+}
+
+func blocks2() {
+	function("blocksAVX2", "out *uint16, probeBits, probeCare, bits, care *uint64")
+	o := pointer("out")
+	pb, pc, b, c := pointer("probeBits"), pointer("probeCare"), pointer("bits"), pointer("care")
+	k := newCounter()
+	for by := range side / bandRows {
+		sums := [2]vec{YMM(), YMM()}
+		for i := range bandRows * rowBytes / 32 {
+			m, x := compare2(pb, pc, b, c, by*bandRows*rowBytes+32*i)
+			k.add(sums[0], i == 0, x)
+			k.add(sums[1], i == 0, m)
+		}
+		for _, s := range sums {
+			t := YMM()
+			VEXTRACTI128(U8(1), s, t.AsX())
+			VPADDB(t.AsX(), s.AsX(), s.AsX())
+		}
+		storeBand(o, by, sums)
+	}
+	done()
+}
+
+// hamming2 sums up by bytes, 16 words at a time so that they fit. It serves both lengths of codes.
+func hamming2() {
+	function("hammingAVX2", "out *uint16, blocks *byte, n int, probe *uint64, quarters int")
+	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
+	first, quarters := pointer("probe"), pointer("quarters")
+	c := newCounter()
+	p, left := GP64(), GP64()
+	Label("block")
+	sums := ymm(2)
+	for _, s := range sums {
+		VPXOR(s, s, s)
+	}
+	MOVQ(first, p)
+	MOVQ(quarters, left)
+	Label("quarter")
+	counts := ymm(2)
+	for w := range coarseWords {
+		q := YMM()
+		VPBROADCASTQ(at(p, 8*w), q)
+		for half, s := range counts {
+			x := YMM()
+			VPXOR(at(b, 64*w+32*half), q, x)
+			c.add(s, w == 0, x)
+		}
+		PREFETCHT0(at(b, 64*w+4096))
+	}
+	for half, s := range counts {
+		c.quads(s)
+		VPADDQ(s, sums[half], sums[half])
+	}
+	ADDQ(U32(8*coarseWords), p)
+	ADDQ(U32(64*coarseWords), b)
+	DECQ(left)
+	JNZ(LabelRef("quarter"))
+	storeLanes(o, sums[0], sums[1])
+	ADDQ(U8(2*lanes), o)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// filter2 runs 6 filters over one window at a time.
+func filter2() {
+	function("filterAVX2", "out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int")
+	o, f, stride, c := pointer("out"), pointer("field"), pointer("stride"), pointer("centres")
+	n, t0, rows := pointer("n"), pointer("taps"), pointer("rows")
+	ADDQ(stride, stride) // bytes
+	i, a, t, r := GP64(), GP64(), GP64(), GP64()
+	XORQ(i, i)
+	Label("window")
+	MOVLQSX(Mem{Base: c, Index: i, Scale: 4}, a)
+	LEAQ(Mem{Base: f, Index: a, Scale: 2}, a)
+	sums := ymm(filters)
+	for _, s := range sums {
+		VPXOR(s, s, s)
+	}
+	MOVQ(t0, t)
+	MOVQ(rows, r)
+	Label("row")
+	for half := range 2 {
+		v := YMM()
+		VMOVDQU(at(a, 32*half), v)
+		for k, s := range sums {
+			x := YMM()
+			VPMADDWD(at(t, 64*k+32*half), v, x)
+			VPADDD(x, s, s)
+		}
+	}
+	ADDQ(stride, a)
+	ADDQ(U32(64*filters), t)
+	DECQ(r)
+	JNZ(LabelRef("row"))
+	LEAQ(Mem{Base: o, Index: i, Scale: 4}, a)
+	for _, s := range sums {
+		h := YMM()
+		VEXTRACTI128(U8(1), s, h.AsX())
+		store4(s, h, a, n)
+	}
+	INCQ(i)
+	CMPQ(i, n)
+	JL(LabelRef("window"))
+	done()
+}

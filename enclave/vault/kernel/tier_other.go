@@ -1,0 +1,27 @@
+//go:build !amd64 && !arm64
+
+package kernel
+
+func detect() []Tier { return []Tier{Plain} }
+
+func coarse(out []uint16, blocks []byte, probe []Variant) { coarsePlain(out, blocks, probe) }
+
+func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
+
+func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) { scoresPlain(out, packed, code) }
+
+func whole(probe *Moved, code *Code, dy int) Count { return wholePlain(probe, code, dy) }
+
+func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
+	blocksPlain(out, probe, code, dy)
+}
+
+func hamming(out []uint16, blocks []byte, probe []uint64) { hammingPlain(out, blocks, probe) }
+
+func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
+	hamming4Plain(out, blocks, probes)
+}
+
+func filter(out []int32, field []int16, stride int, centres []int32, taps []int16) {
+	filterPlain(out, field, stride, centres, taps)
+}
