@@ -42,6 +42,10 @@ type Selection struct {
 	Gallery  string `json:"gallery"`
 	Probe    string `json:"probe"`
 	Enrol    int    `json:"enrol"` // 0: capture against capture
+
+	ProbeBands string `json:"probe_bands,omitempty"` // where they differ from the gallery's
+	Degrade    string `json:"degrade,omitempty"`     // what was done to the probes first
+	Seed       uint64 `json:"seed"`                  // of whatever was drawn at random
 }
 
 // NewReport computes the rates of a run that took so long. It fails where

@@ -44,9 +44,12 @@ Exit codes: 0 measured, 1 nothing to measure or an output could not be written,
 	}
 	c.Flags().StringVar(&f.what.Manifest, "manifest", "", "CSV `file` that lists the images")
 	c.Flags().StringVar(&f.what.Bands, "bands", "", "what the set calls each band: `rgb=NAME,nir=NAME`")
+	c.Flags().StringVar(&f.what.ProbeBands, "probe-bands", "", "the bands of the probes, where they are others: `rgb=NAME,nir=NAME`")
 	c.Flags().StringVar(&f.what.Gallery, "gallery", "session=1", "`selector` of the enrolled captures")
 	c.Flags().StringVar(&f.what.Probe, "probe", "session=2", "`selector` of the presented captures")
 	c.Flags().IntVar(&f.what.Enrol, "enrol", 0, "enrol the first `K` captures of each palm and count the nearest; 0 compares capture with capture")
+	c.Flags().StringVar(&f.what.Degrade, "degrade", "", "make the probes worse first: `phone`, as a phone photographs them")
+	c.Flags().Uint64Var(&f.what.Seed, "seed", 1, "`number` that decides whatever is drawn at random")
 	c.Flags().StringVar(&f.json, "json", "", "write the report as JSON to `file`, - for standard output")
 	c.Flags().StringVar(&f.html, "html", "", "write the report as one HTML page to `file`")
 	c.Flags().IntVar(&f.workers, "workers", 0, "probes scored at once; 0 is one a processor")
@@ -99,6 +102,12 @@ func (f *evalFlags) samples() (gallery, probes []eval.Sample, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	probeBands := bands
+	if f.what.ProbeBands != "" {
+		if probeBands, err = eval.ParseBands(f.what.ProbeBands); err != nil {
+			return nil, nil, err
+		}
+	}
 	enrolled, err := eval.ParseSelector(f.what.Gallery)
 	if err != nil {
 		return nil, nil, err
@@ -114,8 +123,18 @@ func (f *evalFlags) samples() (gallery, probes []eval.Sample, err error) {
 	if gallery, err = eval.Samples(rows, bands, enrolled, cropHand); err != nil {
 		return nil, nil, err
 	}
-	if probes, err = eval.Samples(rows, bands, presented, cropHand); err != nil {
+	if probes, err = eval.Samples(rows, probeBands, presented, cropHand); err != nil {
 		return nil, nil, err
+	}
+	switch f.what.Degrade {
+	case "":
+	case "phone":
+		if probeBands.NIR != "" {
+			return nil, nil, errors.New("eval: --degrade phone: a phone has no near infrared; name one band by --probe-bands rgb=NAME")
+		}
+		probes = eval.Phone(probes, f.what.Seed)
+	default:
+		return nil, nil, fmt.Errorf("eval: --degrade %q: want phone", f.what.Degrade)
 	}
 	return gallery, probes, nil
 }

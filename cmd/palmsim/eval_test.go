@@ -106,6 +106,8 @@ func TestEvalRefuses(t *testing.T) {
 		"no manifest":     {[]string{"--bands", "nir=I"}, exitUsage, "manifest"},
 		"no such band":    {[]string{"--manifest", manifest, "--bands", "nir=850"}, exitWrong, "no sample"},
 		"wrong bands":     {[]string{"--manifest", manifest, "--bands", "I"}, exitUsage, "bands"},
+		"phone in NIR":    {[]string{"--manifest", manifest, "--bands", "nir=I", "--degrade", "phone"}, exitUsage, "no near infrared"},
+		"no such harm":    {[]string{"--manifest", manifest, "--bands", "rgb=I", "--degrade", "fax"}, exitUsage, "want phone"},
 		"wrong selector":  {[]string{"--manifest", manifest, "--bands", "nir=I", "--probe", "second"}, exitUsage, "selector"},
 		"one session":     {[]string{"--manifest", manifest, "--bands", "nir=I", "--probe", "session=1", "--enrol", "1"}, exitWrong, "0 genuine"},
 		"no such file":    {[]string{"--manifest", manifest + ".not", "--bands", "nir=I"}, exitUsage, "no such file"},
