@@ -29,9 +29,13 @@ demo: build ## enrol and recognise synthetic palms: device, host and vault as pr
 test: build ## every test
 	@. scripts/env.sh; VOLAR_BIN=$(CURDIR)/build/bin go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -timeout 20m ./...
 
-check: setup ## formatting, vet, staticcheck
+generated := enclave/vault/kernel/kernels_amd64.s enclave/vault/kernel/kernels_amd64.go
+
+check: setup ## formatting, vet, staticcheck, assembly as generated
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "check: run gofmt -w on these" >&2; exit 1; }
 	@. scripts/env.sh; go vet -tags "$$TAGS" ./... && go tool staticcheck -tags "$$TAGS" ./...
+	@before=$$(cat $(generated) | sha256sum); go generate ./enclave/vault/kernel; test "$$before" = "$$(cat $(generated) | sha256sum)" || \
+		{ echo "check: $(generated) were not what their generator writes; they are now" >&2; exit 1; }
 
 # The packages that do not reach OpenCV, which is most of them.
 pure = $$(CGO_ENABLED=0 go list -e -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -v gocv | cut -d' ' -f1)
