@@ -43,12 +43,15 @@ func start(ctx context.Context, o options, program *image, st *state) (int, erro
 		return 1, err
 	}
 	defer ours.Close()
-	cmd := vault(program, append(links, theirs, config))
 	// The vault is told to die with the thread that started it, so that
 	// thread must last as long as this process.
 	runtime.LockOSThread()
-	if err := cmd.Start(); err != nil {
+	cmd, notice, err := isolate(func() *exec.Cmd { return vault(program, append(links, theirs, config)) })
+	if err != nil {
 		return 1, fmt.Errorf("start the vault: %w", err)
+	}
+	if notice != "" {
+		fmt.Fprintf(os.Stderr, "palmlaunch: %s\n", notice)
 	}
 	for _, f := range append(links, theirs) { // the vault's now: it sees the end when the host closes
 		f.Close()
