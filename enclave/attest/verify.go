@@ -81,3 +81,8 @@ func choose(kind string, p Policy, with []Verifier) (Verifier, error) {
 	}
 	return nil, fmt.Errorf("%w: %q: this device cannot check it", ErrKind, kind)
 }
+
+// MaxAge is how long ago a statement that carries its time may have been
+// made, in either direction: clocks of devices are not exact. What makes a
+// statement fresh is the nonce; this bounds the use of a stolen, expired key.
+const MaxAge = time.Hour

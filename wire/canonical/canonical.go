@@ -38,6 +38,10 @@ func New(nested, elements int) Codec {
 	if err != nil {
 		panic(err)
 	}
+	return Codec{enc, decoder(nested, elements, 16)} // 16 pairs are the least that the library takes
+}
+
+func decoder(nested, elements, pairs int) cbor.DecMode {
 	dec, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
@@ -45,14 +49,29 @@ func New(nested, elements int) Codec {
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		MaxNestedLevels:   nested,
 		MaxArrayElements:  elements,
-		MaxMapPairs:       16, // the least that the library takes
+		MaxMapPairs:       pairs,
 		UTF8:              cbor.UTF8RejectInvalid,
 	}.DecMode()
 	if err != nil {
 		panic(err)
 	}
-	return Codec{enc, dec}
+	return dec
 }
+
+// Foreign decodes what others encoded, who may order the keys of a map and
+// choose the length of an integer as they like. All other bounds are those of
+// Codec: no tags, no indefinite lengths, no unknown and no doubled keys,
+// nothing behind the value. Whatever authenticates the bytes must cover all of them.
+type Foreign struct{ dec cbor.DecMode }
+
+// NewForeign makes a decoder with the bounds of New, and of at most pairs
+// (16 and up) in a map.
+func NewForeign(nested, elements, pairs int) Foreign {
+	return Foreign{decoder(nested, elements, pairs)}
+}
+
+// Unmarshal reads b into v, a pointer. The caller bounds the length of b.
+func (f Foreign) Unmarshal(b []byte, v any) error { return f.dec.Unmarshal(b, v) }
 
 // Marshal is the encoding of v.
 func (c Codec) Marshal(v any) ([]byte, error) { return c.enc.Marshal(v) }

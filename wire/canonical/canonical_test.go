@@ -49,6 +49,36 @@ func TestOneEncoding(t *testing.T) {
 	}
 }
 
+func TestForeign(t *testing.T) {
+	type doc struct {
+		A    uint64 `cbor:"a"`
+		Long []byte `cbor:"long"`
+	}
+	f := NewForeign(4, 16, 16)
+	for name, good := range map[string]string{
+		"own order":    "\xa2\x64long\x41\x01\x61a\x05",
+		"long integer": "\xa2\x61a\x19\x00\x05\x64long\x41\x01",
+		"null":         "\xa2\x61a\x05\x64long\xf6",
+	} {
+		var d doc
+		if err := f.Unmarshal([]byte(good), &d); err != nil || d.A != 5 {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
+	}
+	for name, bad := range map[string]string{
+		"doubled key":   "\xa2\x61a\x05\x61a\x06",
+		"unknown key":   "\xa1\x61b\x05",
+		"indefinite":    "\xbf\x61a\x05\xff",
+		"tag":           "\xa1\x61a\xc1\x05",
+		"trailing byte": "\xa1\x61a\x05\x00",
+		"huge claim":    "\xa1\x64long\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+	} {
+		if err := f.Unmarshal([]byte(bad), &doc{}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
 func FuzzUnmarshal(f *testing.F) {
 	c := New(4, 16)
 	f.Add([]byte("\x83\x05\x61a\x81\x41\x01"))
