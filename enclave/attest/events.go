@@ -72,22 +72,34 @@ func (e Events) Register() [32]byte {
 
 // ExtendMeasurement is the register after event M.
 func ExtendMeasurement(register, measurement [32]byte) [32]byte {
-	return extend(register, "palm/M/v1", measurement[:])
+	return extend(register, MeasurementDigest(measurement))
 }
 
 // ExtendKey is the register after event K.
 func ExtendKey(register, vaultKey [32]byte) [32]byte {
-	return extend(register, "palm/K/v1", vaultKey[:])
+	return extend(register, KeyDigest(vaultKey))
 }
 
 // ExtendCap is the register after event CAP.
 func ExtendCap(register [32]byte) [32]byte {
-	return extend(register, "palm/CAP/v1", nil)
+	return extend(register, CapDigest())
 }
 
 // extend is TPM2_PCR_Extend with SHA-256: the register becomes H(register ||
-// H(context || data)).
-func extend(register [32]byte, context string, data []byte) [32]byte {
-	digest := sha256.Sum256(append([]byte(context), data...))
+// digest), where an event's digest is H(context || data).
+func extend(register, digest [32]byte) [32]byte {
 	return sha256.Sum256(append(register[:], digest[:]...))
 }
+
+func digest(context string, data []byte) [32]byte {
+	return sha256.Sum256(append([]byte(context), data...))
+}
+
+// MeasurementDigest is what event M extends the register with.
+func MeasurementDigest(measurement [32]byte) [32]byte { return digest("palm/M/v1", measurement[:]) }
+
+// KeyDigest is what event K extends the register with.
+func KeyDigest(vaultKey [32]byte) [32]byte { return digest("palm/K/v1", vaultKey[:]) }
+
+// CapDigest is what event CAP extends the register with.
+func CapDigest() [32]byte { return digest("palm/CAP/v1", nil) }

@@ -120,5 +120,8 @@ func Custody(release PublicKey) Digest {
 	return Authorize(release).extend(u32(ccPolicyAuthValue))
 }
 
-// or is the policy of TPM2_PolicyOR over two branches.
-func or(a, b Digest) Digest { return Digest{}.extend(u32(ccPolicyOR), a[:], b[:]) }
+// KeyPolicy is the attestation key's policy: TPM2_PolicyOR of both branches.
+func KeyPolicy(release PublicKey) Digest {
+	a, b := Activation(), Custody(release)
+	return Digest{}.extend(u32(ccPolicyOR), a[:], b[:])
+}

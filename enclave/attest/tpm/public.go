@@ -73,7 +73,7 @@ const (
 // chip, never to leave it, signing nothing but what the chip says, with an
 // auth value, on a platform whose secrets are sealed to the release key.
 func (k PublicKey) Attestation(release PublicKey) Public {
-	policy := or(Activation(), Custody(release))
+	policy := KeyPolicy(release)
 	return k.public(attestationKey, policy[:])
 }
 

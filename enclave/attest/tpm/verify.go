@@ -32,32 +32,33 @@ func (Verifier) Kind() string { return attest.KindTPM }
 
 // Verify tells whether the body is a quote by an admitted attestation key,
 // over an allowed boot and over a vault register that holds exactly M, K and
-// CAP, made for reportData. A boot that measured nothing is for development.
-func (Verifier) Verify(e attest.Evidence, events attest.Events, p attest.Policy, reportData [64]byte, now time.Time) error {
+// CAP, made for reportData. A boot that measured nothing is for development,
+// and has a notice.
+func (Verifier) Verify(e attest.Evidence, events attest.Events, p attest.Policy, reportData [64]byte, now time.Time) (notice string, err error) {
 	if p.TPM == nil {
-		return fmt.Errorf("tpm: %w", attest.ErrKind)
+		return "", fmt.Errorf("tpm: %w", attest.ErrKind)
 	}
 	b, err := ParseBody(e.Body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := checkQuote(b.Attest, b.Boot, events.Register(), Nonce(reportData)); err != nil {
-		return fmt.Errorf("tpm: %w: %w", attest.ErrBinding, err)
+		return "", fmt.Errorf("tpm: %w: %w", attest.ErrBinding, err)
 	}
 	if !b.Key.verifies(sha256.Sum256(b.Attest[:]), b.Signature) {
-		return fmt.Errorf("tpm: %w: the quote", attest.ErrSignature)
+		return "", fmt.Errorf("tpm: %w: the quote", attest.ErrSignature)
 	}
 	if err := admitted(b, p.TPM, now); err != nil {
-		return err
+		return "", err
 	}
 	if !slices.Contains(p.TPM.Boot, b.Boot.Digest()) {
 		d := b.Boot.Digest()
-		return fmt.Errorf("tpm: %w: boot %x", attest.ErrPlatform, d[:8])
+		return "", fmt.Errorf("tpm: %w: boot %x", attest.ErrPlatform, d[:8])
 	}
 	if !b.Boot.Measured() && !p.Development {
-		return fmt.Errorf("tpm: %w: the machine measured nothing of its boot, which is for development", attest.ErrPlatform)
+		return "", fmt.Errorf("tpm: %w: the machine measured nothing of its boot, which is for development", attest.ErrPlatform)
 	}
-	return nil
+	return b.Boot.Notice(), nil
 }
 
 // admitted tells whether the attestation key is on the list, or has a
