@@ -50,8 +50,8 @@ arm: ## test the packages without OpenCV for arm64, under qemu-user
 	@scripts/setup arm64
 	@GOARCH=arm64 CGO_ENABLED=0 go test -vet=off -exec qemu-aarch64-static -timeout 60m $(pure)
 
-bench: setup ## the benchmarks; compare ratios inside one run, not absolute times
-	@. scripts/env.sh; go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -run '^$$' -bench . ./...
+bench: ## what an identification's speed rests on, as one table (BENCH=--json for machines); compare ratios inside one run
+	@CGO_ENABLED=0 go run ./bench $(BENCH)
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz target for FUZZTIME (60s) each

@@ -1,0 +1,3 @@
+package main
+
+func comparePeers(b *bench) error { return nil }

@@ -1,0 +1,30 @@
+#include "textflag.h"
+
+// func readFast(b *byte, n int) uint64
+TEXT ·readFast(SB), NOSPLIT, $0-24
+	MOVD b+0(FP), R0
+	MOVD n+8(FP), R1
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+
+more:
+	MOVD $8, R2
+
+line:
+	VLD1.P 64(R0), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VADD   V0.D2, V16.D2, V16.D2
+	VADD   V1.D2, V17.D2, V17.D2
+	VADD   V2.D2, V18.D2, V18.D2
+	VADD   V3.D2, V19.D2, V19.D2
+	SUBS   $1, R2, R2
+	BNE    line
+	SUBS   $1, R1, R1
+	BNE    more
+	VADD   V17.D2, V16.D2, V16.D2
+	VADD   V19.D2, V18.D2, V18.D2
+	VADD   V18.D2, V16.D2, V16.D2
+	VMOV   V16.D[0], R3
+	MOVD   R3, ret+16(FP)
+	RET
