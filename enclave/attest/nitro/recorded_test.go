@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/veraison/go-cose"
+
 	"volar/enclave/attest"
 )
 
@@ -78,27 +80,36 @@ func TestRecorded(t *testing.T) {
 }
 
 // The self-signed document has null for its unprotected header, which RFC
-// 9052 does not allow. Put right, it is refused for its root alone: no
-// signature covers that header, and under its own root it opens.
+// 9052 does not allow. Put right, which no signature covers, it is refused
+// for its bundle, which is empty; its own certificate did sign it.
 func TestSelfSigned(t *testing.T) {
 	b := recorded(t, "selfsigned_attestation")
 	if b[6] != 0xf6 {
 		t.Fatalf("byte 6 is %x", b[6])
 	}
 	b[6] = 0xa0
-	if _, err := open(b, awsRoot); !errors.Is(err, attest.ErrSignature) {
-		t.Errorf("under AWS's root: %v", err)
+	if _, err := open(b, awsRoot); !errors.Is(err, attest.ErrMalformed) {
+		t.Errorf("without a bundle: %v", err)
 	}
-	_, d, err := parse(b)
+	var m cose.UntaggedSign1Message
+	var d document
+	if err := errors.Join(m.UnmarshalCBOR(b), codec.Unmarshal(m.Payload, &d)); err != nil {
+		t.Fatal(err)
+	}
+	own, err := x509.ParseCertificate(d.Certificate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := x509.ParseCertificate(d.CABundle[0])
+	v, err := cose.NewVerifier(cose.AlgorithmES384, own.PublicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(b, root); err != nil {
-		t.Errorf("under its own root: %v", err)
+	if err := m.Verify(nil, v); err != nil {
+		t.Errorf("under its own certificate: %v", err)
+	}
+	d.CABundle = [][]byte{own.Raw}
+	if _, err := d.signer(awsRoot); err == nil {
+		t.Error("it leads to AWS's root")
 	}
 }
 
