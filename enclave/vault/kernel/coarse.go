@@ -26,26 +26,20 @@ func Coarse(out []uint16, blocks []byte, probe []Variant) {
 
 func coarsePlain(out []uint16, blocks []byte, probe []Variant) {
 	for i := range out {
-		code := GetCoarse(blocks, i)
+		block, lane := blocks[i/Lanes*CoarseBlock:][:CoarseBlock], i%Lanes
 		sum := uint32(0)
 		for p := range Parts {
+			a, b := word(block, 2*p, lane), word(block, 2*p+1, lane)
 			least := uint32(math.MaxUint32)
-			for v := range probe {
-				least = min(least, probe[v].part(p, &code))
+			for j := range probe {
+				v := &probe[j]
+				n := bits.OnesCount64((a^v.Bits[2*p])&v.Mask[2*p]) + bits.OnesCount64((b^v.Bits[2*p+1])&v.Mask[2*p+1])
+				least = min(least, v.Bias[p]+uint32(n))
 			}
 			sum += least
 		}
 		out[i] = uint16(sum)
 	}
-}
-
-// part is the score of one part.
-func (v *Variant) part(p int, code *[CoarseWords]uint64) uint32 {
-	n := 0
-	for w := p * partWords; w < (p+1)*partWords; w++ {
-		n += bits.OnesCount64((code[w] ^ v.Bits[w]) & v.Mask[w])
-	}
-	return v.Bias[p] + uint32(n)
 }
 
 // Below lists in out, ascending, the indices of the scores that are less than

@@ -26,10 +26,7 @@ const Worst = 1<<16 - 1
 
 // Parts is the number of parts of a coarse code that find their shift each by itself:
 // part p is words 2*p and 2*p+1.
-const (
-	Parts     = 8
-	partWords = CoarseWords / Parts
-)
+const Parts = 8
 
 // A Variant is a probe at one shift or pose of the coarse search. The score of a palm g
 // is the sum over the parts p of the least, over the variants, of
@@ -43,7 +40,7 @@ type Variant struct {
 }
 
 // MaxBias keeps scores within 16 bits.
-const MaxBias = 8000
+const MaxBias = 7000
 
 // SetCoarse writes palm i of a gallery.
 func SetCoarse(blocks []byte, i int, code *[CoarseWords]uint64) {
@@ -57,7 +54,12 @@ func SetCoarse(blocks []byte, i int, code *[CoarseWords]uint64) {
 func GetCoarse(blocks []byte, i int) (code [CoarseWords]uint64) {
 	block := blocks[i/Lanes*CoarseBlock:][:CoarseBlock]
 	for w := range code {
-		code[w] = binary.LittleEndian.Uint64(block[64*w+8*(i%Lanes):])
+		code[w] = word(block, w, i%Lanes)
 	}
 	return code
+}
+
+// word is word w of the palm in one lane of a block.
+func word(block []byte, w, lane int) uint64 {
+	return binary.LittleEndian.Uint64(block[64*w+8*lane:])
 }

@@ -138,6 +138,58 @@ func TestCoarse(t *testing.T) {
 	})
 }
 
+func TestFine(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := source(11)
+		const palms = 40 // an odd number of blocks
+		rows, blocks := make([][FineWords]uint64, palms), make([]byte, palms*FineBytes)
+		for i := range rows {
+			copy(rows[i][:], words(r, FineWords))
+			SetFine(blocks, i, &rows[i])
+		}
+		for _, n := range []int{1, 2, 45, 301} {
+			probe := make([]FineVariant, n)
+			for i := range probe {
+				copy(probe[i].Bits[:], words(r, FineWords))
+				copy(probe[i].Mask[:], words(r, FineWords))
+				for p := range probe[i].Bias {
+					probe[i].Bias[p] = uint32(r.IntN(100))
+				}
+			}
+			probe[0].Bias = [Parts]uint32{5: MaxBias}
+			for _, length := range []int{8, 16, palms} {
+				got := make([]uint16, palms)
+				Fine(got[:length], blocks[:length*FineBytes], probe)
+				for i, g := range rows {
+					want := 0
+					for p := range Parts {
+						least := math.MaxInt
+						for _, v := range probe {
+							d := int(v.Bias[p])
+							for w := 6 * p; w < 6*p+6; w++ {
+								d += bits.OnesCount64((g[w] ^ v.Bits[w]) & v.Mask[w])
+							}
+							least = min(least, d)
+						}
+						want += least
+					}
+					if i >= length {
+						want = 0 // not written
+					}
+					if int(got[i]) != want {
+						t.Fatalf("%d variants, palm %d of %d: %d, want %d", n, i, length, got[i], want)
+					}
+				}
+			}
+		}
+		got := make([]uint16, palms)
+		if Fine(got, blocks, nil); got[palms-1] != Worst {
+			t.Error("no variant, and yet a score")
+		}
+		Fine(nil, nil, nil)
+	})
+}
+
 func TestBelow(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := source(3)

@@ -6,6 +6,9 @@ package kernel
 func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
+func fineAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+
+//go:noescape
 func scoresAVX512(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
@@ -34,6 +37,9 @@ func filterAVX512(out *int32, field *int16, stride int, centres *int32, n int, t
 
 //go:noescape
 func coarseAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+
+//go:noescape
+func fineAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
 func scoresAVX2(out *uint16, packed *byte, n int, code *uint64)

@@ -28,6 +28,17 @@ func coarse(out []uint16, blocks []byte, probe []Variant) {
 	}
 }
 
+func fine(out []uint16, blocks []byte, probe []FineVariant) {
+	switch active {
+	case AVX512:
+		fineAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+	case AVX2:
+		fineAVX2(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+	default:
+		finePlain(out, blocks, probe)
+	}
+}
+
 // below leaves the last few scores, fewer than a vector register holds, to plain Go.
 func below(out []uint32, scores []uint16, bound uint16) int {
 	const group = 32
@@ -101,7 +112,6 @@ func hamming(out []uint16, blocks []byte, probe []uint64) {
 	}
 }
 
-// hamming4 gains nothing from four at a time where the arithmetic is what takes the time.
 func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
 	n := len(out[0]) / Lanes
 	o, p := out, probes
@@ -111,14 +121,7 @@ func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
 	case active == AVX512:
 		hamming4x64AVX512(&o[0][0], &o[1][0], &o[2][0], &o[3][0], &blocks[0], n, &p[0][0], &p[1][0], &p[2][0], &p[3][0])
 	default:
-		const tile = 16 << 10 // palms' bytes that stay in the first cache
-		step := tile / (8 * len(p[0])) / Lanes * Lanes
-		for at := 0; at < len(out[0]); at += step {
-			end := min(at+step, len(out[0]))
-			for i := range p {
-				hamming(o[i][at:end], blocks[at*8*len(p[0]):end*8*len(p[0])], p[i])
-			}
-		}
+		hammingEach(out, blocks, probes)
 	}
 }
 

@@ -6,6 +6,8 @@ func detect() []Tier { return []Tier{Plain} }
 
 func coarse(out []uint16, blocks []byte, probe []Variant) { coarsePlain(out, blocks, probe) }
 
+func fine(out []uint16, blocks []byte, probe []FineVariant) { finePlain(out, blocks, probe) }
+
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
 
 func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) { scoresPlain(out, packed, code) }
@@ -19,7 +21,7 @@ func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
 func hamming(out []uint16, blocks []byte, probe []uint64) { hammingPlain(out, blocks, probe) }
 
 func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
-	hamming4Plain(out, blocks, probes)
+	hammingEach(out, blocks, probes)
 }
 
 func filter(out []int32, field []int16, stride int, centres []int32, taps []int16) {

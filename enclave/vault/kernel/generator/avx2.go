@@ -61,38 +61,40 @@ func storeLanes(o reg.Register, low, high vec) {
 	VMOVDQU(low.AsX(), at(o, 0))
 }
 
-// coarse2 takes the parts one after the other, four palms to a register.
-func coarse2() {
-	function("coarseAVX2", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+// parts2 takes the parts of a code one after the other, four palms to a register.
+func parts2(name string, words int) {
+	partWords, size := words/parts, 2*8*words+4*parts
+	function(name, "out *uint16, blocks *byte, n int, probe *uint64, variants int")
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
 	c := newCounter()
-	p, bias, left, part := GP64(), GP64(), GP64(), GP64()
+	begin, p, bias, left, part := GP64(), GP64(), GP64(), GP64(), GP64()
 	sums := ymm(2)
 	Label("block")
 	for _, s := range sums {
 		VPXOR(s, s, s)
 	}
+	MOVQ(first, begin)
 	XORQ(part, part)
 	Label("part")
 	least := ymm(2)
 	for _, l := range least {
 		VPCMPEQD(l, l, l)
 	}
-	LEAQ(Mem{Base: first, Index: part, Scale: 8}, p)
-	LEAQ(Mem{Base: first, Index: part, Scale: 2, Disp: 16 * coarseWords}, bias)
+	MOVQ(begin, p)
+	LEAQ(Mem{Base: first, Index: part, Scale: 4, Disp: 16 * words}, bias)
 	MOVQ(variants, left)
 	Label("variant")
 	counts := ymm(2)
-	for i := range coarseWords / parts {
+	for w := range partWords {
 		bits, mask := YMM(), YMM()
-		VPBROADCASTQ(at(p, 8*i), bits)
-		VPBROADCASTQ(at(p, 8*(coarseWords+i)), mask)
+		VPBROADCASTQ(at(p, 8*w), bits)
+		VPBROADCASTQ(at(p, 8*(words+w)), mask)
 		for half, s := range counts {
 			x := YMM()
-			VPXOR(at(b, 64*i+32*half), bits, x)
+			VPXOR(at(b, 64*w+32*half), bits, x)
 			VPAND(mask, x, x)
-			c.add(s, i == 0, x)
+			c.add(s, w == 0, x)
 		}
 	}
 	more := YMM()
@@ -102,18 +104,20 @@ func coarse2() {
 		VPADDD(more, s, s)
 		VPMINUD(s, least[half], least[half])
 	}
-	ADDQ(U32(variantSize), p)
-	ADDQ(U32(variantSize), bias)
+	ADDQ(U32(size), p)
+	ADDQ(U32(size), bias)
 	DECQ(left)
 	JNZ(LabelRef("variant"))
 	for half, s := range sums {
 		VPADDD(least[half], s, s)
 	}
-	PREFETCHT0(at(b, 4096))
-	PREFETCHT0(at(b, 4096+64))
-	ADDQ(U32(64*coarseWords/parts), b)
-	ADDQ(U8(coarseWords/parts), part)
-	CMPQ(part, U8(coarseWords))
+	for w := range partWords {
+		PREFETCHT0(at(b, 4096+64*w))
+	}
+	ADDQ(U32(64*partWords), b)
+	ADDQ(U8(8*partWords), begin)
+	INCQ(part)
+	CMPQ(part, U8(parts))
 	JNE(LabelRef("part"))
 	for _, s := range sums { // drop what the bias left in the high halves
 		VPSLLQ(U8(32), s, s)

@@ -78,6 +78,81 @@ func coarse512() {
 	done()
 }
 
+// fine512 takes the parts one after the other, two blocks of palms at a time, so that what is
+// read of a probe that no longer fits the first cache serves both. A last block without a
+// partner is taken twice.
+func fine512() {
+	const partWords = fineWords / parts
+	function("fineAVX512", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+	o, a, n := pointer("out"), pointer("blocks"), pointer("n")
+	first, variants := pointer("probe"), pointer("variants")
+	b, o2, begin, p, left, part := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	Label("pair")
+	LEAQ(at(a, 64*fineWords), b)
+	LEAQ(at(o, 2*lanes), o2)
+	CMPQ(n, U8(1))
+	CMOVQEQ(a, b)
+	CMOVQEQ(o, o2)
+	sums := zmm(2)
+	for _, s := range sums {
+		VPXORQ(s, s, s)
+	}
+	MOVQ(first, begin)
+	XORQ(part, part)
+	Label("part")
+	palms := [2][]vec{zmm(partWords), zmm(partWords)}
+	for i, from := range [2]reg.Register{a, b} {
+		for w, g := range palms[i] {
+			VMOVDQU64(at(from, 64*w), g)
+		}
+	}
+	least := zmm(2)
+	for _, l := range least {
+		VPTERNLOGD(U8(0xff), l, l, l)
+	}
+	bias := GP64()
+	LEAQ(Mem{Base: first, Index: part, Scale: 4, Disp: 16 * fineWords}, bias)
+	MOVQ(begin, p)
+	MOVQ(variants, left)
+	Label("variant")
+	counts := [2][]vec{zmm(1), zmm(1)}
+	for w := range partWords {
+		mask, bits := ZMM(), ZMM()
+		VPBROADCASTQ(at(p, 8*(fineWords+w)), mask)
+		VPBROADCASTQ(at(p, 8*w), bits)
+		for i := range palms {
+			x := ZMM()
+			VMOVDQA64(bits, x)
+			VPTERNLOGQ(U8(differDst), palms[i][w], mask, x)
+			count(counts[i], w, x)
+		}
+	}
+	for i, l := range least {
+		VPADDD_BCST(at(bias, 0), counts[i][0], counts[i][0])
+		VPMINUD(counts[i][0], l, l)
+	}
+	ADDQ(U32(fineSize), p)
+	ADDQ(U32(fineSize), bias)
+	DECQ(left)
+	JNZ(LabelRef("variant"))
+	for i, s := range sums {
+		VPADDD(least[i], s, s)
+	}
+	ADDQ(U32(64*partWords), a)
+	ADDQ(U32(64*partWords), b)
+	ADDQ(U8(8*partWords), begin)
+	INCQ(part)
+	CMPQ(part, U8(parts))
+	JNE(LabelRef("part"))
+	VPMOVQW(sums[0], at(o, 0))
+	VPMOVQW(sums[1], at(o2, 0))
+	ADDQ(U8(2*2*lanes), o)
+	ADDQ(U32(64*fineWords), a) // past the partner
+	SUBQ(U8(2), n)
+	JG(LabelRef("pair"))
+	done()
+}
+
 // scores512 holds one palm in registers and runs blocks of variants past it.
 func scores512() {
 	function("scoresAVX512", "out *uint16, packed *byte, n int, code *uint64")

@@ -17,7 +17,9 @@ const (
 	coarseWords = 16
 	lanes       = 8
 	parts       = 8
+	fineWords   = 48
 	variantSize = 2*8*coarseWords + 4*parts // bits, mask, biases
+	fineSize    = 2*8*fineWords + 4*parts
 	fraction    = 8
 	rowBytes    = 24 // of a row of a whole code
 	side        = 32 // rows of a whole code
@@ -30,6 +32,7 @@ type vec = reg.VecVirtual
 
 func main() {
 	coarse512()
+	fine512()
 	scores512()
 	below512()
 	whole512()
@@ -41,7 +44,8 @@ func main() {
 	filter512()
 
 	tables()
-	coarse2()
+	parts2("coarseAVX2", coarseWords)
+	parts2("fineAVX2", fineWords)
 	scores2()
 	below2()
 	whole2()
