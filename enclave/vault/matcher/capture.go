@@ -117,16 +117,20 @@ func (c *Capture) Has(b wire.Band) bool {
 // Wipe overwrites the codes and pixels. The Capture compares to nothing afterwards.
 func (c *Capture) Wipe() {
 	for i, s := range c.bands {
-		if s == nil {
-			continue
-		}
-		*s.code = code{}
-		s.sparse = sparse{}
-		if s.field != nil {
-			*s.field = field{}
-		}
-		s.valid = validity{}
+		s.wipe()
 		c.bands[i] = nil
 	}
 	c.hand = 0
+}
+
+func (s *signature) wipe() {
+	if s == nil {
+		return
+	}
+	*s.code = code{}
+	s.sparse = sparse{}
+	if s.field != nil {
+		*s.field = field{}
+	}
+	s.valid = validity{}
 }

@@ -30,29 +30,45 @@ type Result struct {
 	Compared int
 }
 
+// A Near is the capture of an entry that lies nearest to a probe.
+type Near struct {
+	Person wire.Person
+	Score  Score
+}
+
 // Identify searches a gallery for the probe's palm. Only entries of the
-// probe's hand are compared. The nearest person is named when the distance
-// passes the threshold for so many comparisons (see Threshold) and the
-// next person is farther by the margin.
+// probe's hand are compared. See Decide for who is named; every capture that
+// has a band in common with the probe counts as a comparison.
 func Identify(p *Probe, gallery []Entry, policy Policy) Result {
-	var r Result
-	var first, second candidate
+	var near []Near
+	compared := 0
 	for i := range gallery {
-		e := &gallery[i]
-		near, n := nearest(p, e)
-		r.Compared += n
-		if n == 0 {
-			continue
+		found, n := Nearest(p, &gallery[i])
+		if compared += n; n > 0 {
+			near = append(near, found)
 		}
-		near.person = e.Person
+	}
+	return Decide(near, compared, policy)
+}
+
+// Decide names a person after a search that made so many comparisons with
+// strangers, of which near holds the nearest entries at least. It is the nearest person where
+// the distance passes the threshold for so many comparisons (see Threshold) and
+// the next person is farther by the margin.
+func Decide(near []Near, compared int, policy Policy) Result {
+	r := Result{Compared: compared}
+	var first, second candidate
+	for _, n := range near {
+		c := candidate{n.Person, n.Score}
 		switch {
-		case first.empty() || near.excess() < first.excess():
-			if !first.empty() && first.person != near.person {
+		case c.empty():
+		case first.empty() || c.excess() < first.excess():
+			if !first.empty() && first.person != c.person {
 				second = first
 			}
-			first = near
-		case near.person != first.person && (second.empty() || near.excess() < second.excess()):
-			second = near
+			first = c
+		case c.person != first.person && (second.empty() || c.excess() < second.excess()):
+			second = c
 		}
 	}
 	if first.empty() || !policy.Accepts(first.score, r.Compared) {
@@ -64,6 +80,13 @@ func Identify(p *Probe, gallery []Entry, policy Policy) Result {
 	}
 	r.Person, r.Found = first.person, true
 	return r
+}
+
+// Nearest compares a probe with an entry's captures and returns the nearest.
+// n counts those that had a band in common; where it is 0 there is none.
+func Nearest(p *Probe, e *Entry) (near Near, n int) {
+	best, n := nearest(p, e)
+	return Near{e.Person, best.score}, n
 }
 
 // Verify decides whether the probe's palm is one of one person's entries.

@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -137,5 +138,46 @@ func TestNormalTail(t *testing.T) {
 		if z := normalTail(math.Log(c.p)); math.Abs(z-c.z) > 1e-5 {
 			t.Errorf("rate %g: %v, want %v", c.p, z, c.z)
 		}
+	}
+}
+
+// A search that looks at the nearest entries alone decides as one that looks at all.
+func TestDecideOnShortlist(t *testing.T) {
+	probe := NewProbe(capture(t, 1, 2, 0, 0, 4))
+	var gallery []Entry
+	for i := range 6 {
+		gallery = append(gallery, Entry{Person: wire.Person{byte(i)}, Hand: wire.Left, Captures: []*Capture{capture(t, uint64(i+1), 0, 0, 0, 4)}})
+	}
+	want := Identify(probe, gallery, Policy{FPIR: 1e-3})
+	near, n := Nearest(probe, &gallery[0])
+	if got := Decide([]Near{near}, len(gallery), Policy{FPIR: 1e-3}); n != 1 || got != want || !got.Found {
+		t.Errorf("shortlist of the mate: %+v, all: %+v", got, want)
+	}
+	if r := Decide(nil, 6, Policy{FPIR: 1e-3}); r.Found || r.Ambiguous || r.Compared != 6 {
+		t.Errorf("an empty shortlist gives %+v", r)
+	}
+}
+
+// Reading into a Capture again and again takes no memory and leaves nothing of the last one.
+func TestUnmarshalAgain(t *testing.T) {
+	both := capture(t, 1, 2, 0, 0, 4)
+	template, err := both.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c Capture
+	if n := testing.AllocsPerRun(10, func() {
+		if err := c.UnmarshalBinary(template); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a template", n)
+	}
+	again, err := c.MarshalBinary()
+	if err != nil || !bytes.Equal(again, template) {
+		t.Error("the template came back otherwise", err)
+	}
+	if c.UnmarshalBinary(template[:100]) == nil || c.Hand() != 0 || c.Has(wire.RGB) || c.Has(wire.NIR) {
+		t.Error("a broken template left something")
 	}
 }

@@ -47,37 +47,63 @@ func (c *Capture) MarshalBinary() ([]byte, error) {
 // serves as a probe without the search over turns. The error is ErrTemplate
 // for anything that MarshalBinary does not write.
 func ParseCapture(b []byte) (*Capture, error) {
-	if len(b) < templateHead || len(b) > TemplateMax {
-		return nil, fmt.Errorf("matcher: read template: %d bytes: %w", len(b), ErrTemplate)
+	c := new(Capture)
+	if err := c.UnmarshalBinary(b); err != nil {
+		return nil, err
 	}
-	hand, set := wire.Hand(b[1]), b[2]
+	return c, nil
+}
+
+// UnmarshalBinary is ParseCapture into a Capture that is there already, whose
+// memory it uses again. After an error the Capture is wiped.
+func (c *Capture) UnmarshalBinary(b []byte) error {
+	hand, set, err := templateHeadOf(b)
+	if err != nil {
+		c.Wipe()
+		return err
+	}
+	c.hand = hand
+	b = b[templateHead:]
+	for i := range c.bands {
+		s := c.bands[i]
+		if set>>i&1 == 0 {
+			s.wipe()
+			c.bands[i] = nil
+			continue
+		}
+		if s == nil {
+			s = &signature{code: new(code)}
+			c.bands[i] = s
+		}
+		*s.code = code{}
+		b = takePlanes(b, &s.code.bits)
+		b = takePlanes(b, &s.code.care)
+		s.sparse, s.valid, s.field = newSparse(s.code), validity{}, nil
+		if !s.code.canonical() {
+			c.Wipe()
+			return fmt.Errorf("matcher: read template: a bit is set where none is relied upon: %w", ErrTemplate)
+		}
+	}
+	return nil
+}
+
+// templateHeadOf checks a template's head and length.
+func templateHeadOf(b []byte) (hand wire.Hand, set byte, err error) {
+	if len(b) < templateHead || len(b) > TemplateMax {
+		return 0, 0, fmt.Errorf("matcher: read template: %d bytes: %w", len(b), ErrTemplate)
+	}
+	hand, set = wire.Hand(b[1]), b[2]
 	if b[0] != templateVersion || (hand != wire.Left && hand != wire.Right) || set == 0 || set > 3 || b[3] != 0 {
-		return nil, fmt.Errorf("matcher: read template: head %x: %w", b[:templateHead], ErrTemplate)
+		return 0, 0, fmt.Errorf("matcher: read template: head %x: %w", b[:templateHead], ErrTemplate)
 	}
 	want := templateHead
 	for i := range 2 {
 		want += int(set>>i&1) * bandBytes
 	}
 	if len(b) != want {
-		return nil, fmt.Errorf("matcher: read template: %d bytes, its bands take %d: %w", len(b), want, ErrTemplate)
+		return 0, 0, fmt.Errorf("matcher: read template: %d bytes, its bands take %d: %w", len(b), want, ErrTemplate)
 	}
-	c := &Capture{hand: hand}
-	b = b[templateHead:]
-	for i := range 2 {
-		if set>>i&1 == 0 {
-			continue
-		}
-		s := &signature{code: new(code)}
-		b = takePlanes(b, &s.code.bits)
-		b = takePlanes(b, &s.code.care)
-		s.sparse = newSparse(s.code)
-		c.bands[i] = s
-		if !s.code.canonical() {
-			c.Wipe()
-			return nil, fmt.Errorf("matcher: read template: a bit is set where none is relied upon: %w", ErrTemplate)
-		}
-	}
-	return c, nil
+	return hand, set, nil
 }
 
 // canonical says whether every bit without care is 0.
