@@ -4,55 +4,52 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 
 	"volar/enclave/vault"
 	"volar/wire"
 )
 
-// queue is how many envelopes wait for one worker. A worker that falls
-// behind makes the host wait.
-const queue = 16
+// queue is how many envelopes wait for one session: more make the host wait.
+const queue = 4
 
-// serve passes envelopes between the link and the vault until the host
-// closes the link (nil) or the link fails. Each session has one worker, so
-// its envelopes stay in order.
+// server passes envelopes between the link and the vault. Each session has a
+// goroutine, so its envelopes stay in order, and one whose answer waits for its
+// tick holds up no other.
+type server struct {
+	vault    *vault.Vault
+	sessions map[uint64]*worker
+	busy     sync.WaitGroup
+
+	writing sync.Mutex
+	link    io.ReadWriter
+}
+
+// worker is one session: what waits for it, and whether the vault has ended it.
+type worker struct {
+	in    chan []byte
+	ended chan struct{}
+}
+
+// serve works until the host closes the link (nil) or the link fails.
 func serve(ctx context.Context, link io.ReadWriter, v *vault.Vault) error {
-	var writing sync.Mutex
-	send := func(b []byte) error {
-		writing.Lock()
-		defer writing.Unlock()
-		return wire.WriteFrame32(link, b)
+	s := &server{vault: v, link: link, sessions: map[uint64]*worker{}}
+	err := s.dispatch(ctx)
+	for _, w := range s.sessions {
+		close(w.in)
 	}
-	workers := make([]chan []byte, runtime.GOMAXPROCS(0))
-	var busy sync.WaitGroup
-	for i := range workers {
-		in := make(chan []byte, queue)
-		workers[i] = in
-		busy.Go(func() {
-			for b := range in {
-				if out := v.Handle(ctx, b); out != nil {
-					_ = send(out) // a host that no longer reads has closed: the reader notices
-				}
-			}
-		})
-	}
-	err := dispatch(link, workers)
-	for _, in := range workers {
-		close(in)
-	}
-	busy.Wait()
+	s.busy.Wait()
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
 }
 
-// dispatch reads envelopes and gives each to its session's worker.
-func dispatch(link io.Reader, workers []chan []byte) error {
+// dispatch reads envelopes and gives each to its session. Those of no session,
+// and those that open one too many, the vault answers at once.
+func (s *server) dispatch(ctx context.Context) error {
 	for {
-		b, err := wire.ReadFrame32(link, wire.MaxEnvelope)
+		b, err := wire.ReadFrame32(s.link, wire.MaxEnvelope)
 		if err != nil {
 			return err
 		}
@@ -60,6 +57,67 @@ func dispatch(link io.Reader, workers []chan []byte) error {
 		if err != nil {
 			return err // the host speaks another language
 		}
-		workers[e.Session%uint64(len(workers))] <- b
+		w := s.sessions[e.Session]
+		if w == nil && e.Kind == wire.Open {
+			w = s.open(ctx, e.Session)
+		}
+		if w == nil {
+			s.handle(ctx, b)
+			continue
+		}
+		select {
+		case w.in <- b:
+		case <-w.ended: // the vault says once more that it is over
+			s.handle(ctx, b)
+		}
+		if e.Kind == wire.Close {
+			s.forget(e.Session)
+		}
 	}
+}
+
+// open begins a session, or gives nil where there are too many.
+func (s *server) open(ctx context.Context, id uint64) *worker {
+	if len(s.sessions) >= vault.MaxSessions {
+		for old, w := range s.sessions {
+			select {
+			case <-w.ended:
+				s.forget(old)
+			default:
+			}
+		}
+	}
+	if len(s.sessions) >= vault.MaxSessions {
+		return nil
+	}
+	w := &worker{in: make(chan []byte, queue), ended: make(chan struct{})}
+	s.sessions[id] = w
+	s.busy.Go(func() {
+		defer close(w.ended)
+		for b := range w.in {
+			if s.handle(ctx, b) {
+				return
+			}
+		}
+	})
+	return w
+}
+
+func (s *server) forget(id uint64) {
+	close(s.sessions[id].in)
+	delete(s.sessions, id)
+}
+
+// handle passes an envelope to the vault and what comes of it to the host. It
+// says whether the session is over.
+func (s *server) handle(ctx context.Context, b []byte) (over bool) {
+	out := s.vault.Handle(ctx, b)
+	if out == nil {
+		return false
+	}
+	e, err := wire.DecodeEnvelope(out)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	_ = wire.WriteFrame32(s.link, out) // a host that no longer reads has closed: the reader notices
+	return err != nil || e.Kind == wire.Close
 }

@@ -29,8 +29,8 @@ func (s *session) decide(ctx context.Context, b wire.Begin, m wire.Sample) wire.
 	defer probe.Wipe()
 	switch b.Purpose {
 	case wire.Identify:
-		if r := t.identify(probe, s.vault.policy); r.Found {
-			return accepted(r.Person)
+		if id, ok := s.identify(t, probe); ok {
+			return accepted(id)
 		}
 	case wire.Verify:
 		if s.verify(t, b.Person, probe) {
@@ -46,14 +46,29 @@ func (s *session) decide(ctx context.Context, b wire.Begin, m wire.Sample) wire.
 
 func accepted(p wire.Person) wire.Answer { return wire.Answer{Status: wire.Accepted, Person: p} }
 
-// verify compares with one person, unless this device has failed too often
-// with that person. That answer is the same as any other refusal.
+// identify searches everyone, unless this device or the tenant's have been
+// refused too often. That answer is the same as any other refusal, and so is
+// the work: the search runs all the same.
+func (s *session) identify(t *tenant, probe *matcher.Probe) (wire.Person, bool) {
+	who := claim{tenant: t.Name, device: s.link.DeviceKey()}
+	allowed := s.vault.limits.allows(who)
+	r := t.identify(probe, s.vault.policy)
+	if !allowed {
+		return wire.Person{}, false
+	}
+	s.vault.limits.note(who, r.Found)
+	return r.Person, r.Found
+}
+
+// verify compares with one person, unless there were too many refusals. It
+// works the same where the answer is known before.
 func (s *session) verify(t *tenant, id wire.Person, probe *matcher.Probe) bool {
 	who := claim{t.Name, s.link.DeviceKey(), id}
-	if !s.vault.limits.allows(who) {
+	allowed := s.vault.limits.allows(who)
+	ok := t.verify(probe, id, s.vault.policy)
+	if !allowed {
 		return false
 	}
-	ok := t.verify(probe, id, s.vault.policy)
 	s.vault.limits.note(who, ok)
 	return ok
 }
@@ -68,8 +83,7 @@ const maxCaptures = gallery.MaxCaptures
 // update keeps this capture too. Where a hand has no room the oldest earlier
 // update goes.
 func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture *matcher.Capture, probe *matcher.Probe) wire.Answer {
-	t.change.Lock()
-	defer t.change.Unlock()
+	defer t.pending.hold(id)()
 	if !s.verify(t, id, probe) {
 		return wire.Answer{}
 	}
@@ -84,23 +98,27 @@ func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture
 	return accepted(id)
 }
 
-// delete forgets the person whose palm this is.
+// delete forgets the person whose palm this is, and says so with a receipt.
 func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, probe *matcher.Probe) wire.Answer {
-	t.change.Lock()
-	defer t.change.Unlock()
+	defer t.pending.hold(id)()
 	if !s.verify(t, id, probe) {
 		return wire.Answer{}
 	}
-	err := s.vault.gallery.Delete(ctx, t.Name, id)
+	receipt, err := s.vault.gallery.Delete(ctx, t.Name, id)
 	s.vault.changed(err)
 	if err != nil {
 		return wire.Answer{Status: wire.Again}
 	}
 	t.remove(id)
-	return accepted(id)
+	a := accepted(id)
+	if slip, err := wire.NewSlip(receipt); err == nil { // a receipt fits
+		a.Slip = slip
+	}
+	return a
 }
 
-// store writes a person to the gallery and, when that is done, to memory.
+// store writes a person to the gallery and, when that is on disk and
+// committed, to memory. It may wait for others' changes.
 func (s *session) store(ctx context.Context, t *tenant, p person) error {
 	r, err := p.record()
 	if err != nil {

@@ -116,17 +116,17 @@ func (e *enrolment) agrees(c *matcher.Capture, policy matcher.Policy) bool {
 	return false
 }
 
-// finish enrols the person, unless somebody with one of these palms is there already.
+// finish enrols the person, unless somebody with one of these palms is there
+// already or is being enrolled at another device. The person is accepted when
+// the record is on disk and committed, and not before.
 func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire.Hand) wire.Answer {
-	t.change.Lock()
-	defer t.change.Unlock()
-	p := person{palms: e.hands}
-	if slices.ContainsFunc(slices.Concat(p.palms[:]...), func(c *matcher.Capture) bool { return t.knows(c, s.vault.policy) }) {
+	p := t.newcomer(e.hands, s.vault.policy)
+	if p == nil {
 		s.endEnrolment()
 		return wire.Answer{}
 	}
-	_, _ = rand.Read(p.id[:]) // never fails: crypto/rand ends the program instead
-	err := s.store(ctx, t, p)
+	err := s.store(ctx, t, *p)
+	t.settle(p)
 	if err != nil && !errors.Is(err, gallery.ErrFull) { // the store failed: the last wave is asked for again
 		list := &e.hands[side(last)]
 		n := len(*list) - 1
@@ -139,4 +139,26 @@ func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire
 		return wire.Answer{}
 	}
 	return accepted(p.id)
+}
+
+// newcomer is a new person with these palms, who is being enrolled until
+// settle; nil if one of the palms may be somebody's.
+func (t *tenant) newcomer(palms [2][]*matcher.Capture, policy matcher.Policy) *person {
+	t.change.Lock()
+	defer t.change.Unlock()
+	all := slices.Concat(palms[:]...)
+	if slices.ContainsFunc(all, func(c *matcher.Capture) bool { return t.knows(c, policy) }) || t.pending.knows(all, policy) {
+		return nil
+	}
+	p := &person{palms: palms}
+	_, _ = rand.Read(p.id[:]) // never fails: crypto/rand ends the program instead
+	t.pending.enrolling = append(t.pending.enrolling, p)
+	return p
+}
+
+// settle ends what newcomer began: the person is in the gallery, or is not.
+func (t *tenant) settle(p *person) {
+	t.change.Lock()
+	defer t.change.Unlock()
+	t.pending.leave(p)
 }

@@ -14,9 +14,10 @@ import (
 type tenant struct {
 	Tenant
 
-	// change is held from a decision that leads to a change of the gallery
-	// until the change is made, so that two devices cannot enrol one person.
-	change sync.Mutex
+	// change is held while it is decided that somebody is new, so that two
+	// devices cannot enrol one person.
+	change  sync.Mutex
+	pending pending // changes that are on their way to the store
 
 	mu    sync.RWMutex
 	palms [2][]matcher.Entry // left hands, right hands
@@ -86,7 +87,7 @@ func (t *tenant) index(side int, id wire.Person) int {
 }
 
 // person returns what is known of a person. The captures are shared: they
-// are good while the caller holds change.
+// are good while the caller holds the person (pending.hold).
 func (t *tenant) person(id wire.Person) person {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -114,16 +115,21 @@ func (t *tenant) knows(c *matcher.Capture, policy matcher.Policy) bool {
 	return r.Found || r.Ambiguous
 }
 
-// verify compares with one person.
+// verify compares with one person, or for the work alone with another where
+// there is no such person, and as often whoever it is.
 func (t *tenant) verify(probe *matcher.Probe, id wire.Person, policy matcher.Policy) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	i := side(probe.Hand())
-	at := t.index(i, id)
-	if at < 0 {
+	if len(t.palms[i]) == 0 {
 		return false
 	}
-	return matcher.Verify(probe, t.palms[i][at:at+1], policy)
+	at := t.index(i, id)
+	entry := t.palms[i][max(at, 0)]
+	for n := 0; len(entry.Captures) > 0 && len(entry.Captures) < maxCaptures; n++ {
+		entry.Captures = append(slices.Clip(entry.Captures), entry.Captures[n])
+	}
+	return matcher.Verify(probe, []matcher.Entry{entry}, policy) && at >= 0
 }
 
 // side is where a hand's palms lie.

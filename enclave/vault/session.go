@@ -131,10 +131,22 @@ func (s *session) message(ctx context.Context, m wire.Message) (wire.Message, er
 	case wire.Begin:
 		return s.begin(m), nil
 	case wire.Sample:
+		defer awaitTick(time.Now())
 		defer m.Wipe()
 		return s.sample(ctx, m)
 	}
 	return nil, errTurn
+}
+
+// Tick is how often answers to samples are released. A search takes less on a
+// machine that is fit for its gallery; one that takes longer waits for the next.
+const Tick = 50 * time.Millisecond
+
+// awaitTick waits until a whole number of Ticks has passed since a sample
+// came. What follows the sample, an answer or the end of the session, is
+// released then and not before, whatever was decided and how.
+func awaitTick(came time.Time) {
+	time.Sleep(Tick - time.Since(came)%Tick)
 }
 
 // begin gives out a fresh nonce. One that was out before is worth nothing any more.
