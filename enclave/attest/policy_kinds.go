@@ -61,16 +61,15 @@ type SNP struct {
 
 // SNPTCB is the least security version of each part of a processor's firmware.
 type SNPTCB struct {
-	Product    string `cbor:"1,keyasint"` // "Milan", "Genoa" or "Turin"
+	Product    string `cbor:"1,keyasint"` // "Milan" or "Genoa"
 	Bootloader uint8  `cbor:"2,keyasint"`
 	TEE        uint8  `cbor:"3,keyasint"`
 	SNP        uint8  `cbor:"4,keyasint"`
 	Microcode  uint8  `cbor:"5,keyasint"`
-	FMC        uint8  `cbor:"6,keyasint"` // Turin; 0 otherwise
 }
 
-// snpProducts are the lines of products whose roots are pinned.
-var snpProducts = []string{"Milan", "Genoa", "Turin"}
+// snpProducts are the lines of products whose versions have these parts.
+var snpProducts = []string{"Milan", "Genoa"}
 
 func (k *SNP) check() error {
 	for i, t := range k.TCB {
