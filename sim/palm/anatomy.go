@@ -21,14 +21,16 @@ type Anatomy struct {
 // same hand; the two hands of one person share size, tone and the habits of
 // their lines, but have their own lines and veins. It panics when hand is
 // neither left nor right.
-func New(seed uint64, id int, hand wire.Hand) *Anatomy {
+func New(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, false) }
+
+func newAnatomy(seed uint64, id int, hand wire.Hand, alone bool) *Anatomy {
 	if hand != wire.Left && hand != wire.Right {
 		panic(fmt.Sprintf("palm: new anatomy: %v", hand))
 	}
 	a := &Anatomy{hand: hand, person: newPerson(seed, id)}
 	p := &a.person
 	own := func(purpose uint64) kin { return newKin(p, seed, id, hand, purpose) }
-	a.outline = newOutline(p, own('o').own)
+	a.outline = newOutline(p, own('o').own, alone)
 	a.relief = newRelief(p, a.outline)
 	c := newCreases(p, a.outline, own('c'))
 	veins := newVeins(p, a.outline, own('v'))
@@ -45,3 +47,8 @@ func (a *Anatomy) Tone() float64 { return a.person.melanin }
 
 // mirrored tells whether the hand is the mirror image of the canonical one.
 func (a *Anatomy) mirrored() bool { return a.hand == wire.Right }
+
+// NewPalm makes the palm of a hand alone, about ten times faster than New: the
+// same lines and veins as New's in the palm square and a few millimetres
+// round it, and nothing beyond. It is what a Cutter draws.
+func NewPalm(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, true) }

@@ -27,3 +27,18 @@ func BenchmarkBurst(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkPalm(b *testing.B) {
+	for i := range b.N {
+		NewPalm(1, i, wire.Left)
+	}
+}
+
+func BenchmarkCrop(b *testing.B) {
+	c := NewCutter(DefaultRig())
+	a := NewPalm(1, 1, wire.Left)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for b.Loop() {
+		c.Crop(&Wave{Anatomy: a, Pose: Guided(rng), Seed: rng.Uint64()}, Misfit{})
+	}
+}

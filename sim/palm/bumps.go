@@ -5,9 +5,9 @@ import "math/rand/v2"
 // newBumps is the relief that is too small for the mesh and wider than a
 // crease, in millimetres at a step of one millimetre: the flesh bulges beside
 // folds, and lies in soft cushions everywhere.
-func newBumps(groove *grid, b box, rng *rand.Rand) *grid {
-	g := newGrid(b, 1)
-	cushion, small := newLattice(rng, b, 6), newLattice(rng, b, 3)
+func newBumps(groove *grid, o *outline, rng *rand.Rand) *grid {
+	g := newGrid(o.view, 1)
+	cushion, small := newLattice(rng, o.bounds, 6), newLattice(rng, o.bounds, 3)
 	const n = 1 / texelStep // a whole number
 	for j := range g.h {
 		for i := range g.w {

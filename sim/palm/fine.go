@@ -13,6 +13,7 @@ type fineTexture struct {
 	grain [fineTile * fineTile]float32
 	ridge [1024]float32
 	gain  *grid // where ridges are clear, 0 to 1
+	first int   // column of the grain where a row begins
 }
 
 const fineTile = 256
@@ -20,8 +21,10 @@ const fineTile = 256
 // ridgePitch is the distance of papillary ridges, in millimetres.
 const ridgePitch = 0.52
 
-func newFineTexture(rng *rand.Rand, b box) *fineTexture {
-	f := &fineTexture{phase: newGrid(b, 1), gain: newGrid(b, 1)}
+func newFineTexture(rng *rand.Rand, o *outline) *fineTexture {
+	f := &fineTexture{phase: newGrid(o.view, 1), gain: newGrid(o.view, 1)}
+	f.first = int((o.view.x0 - o.bounds.x0) / texelStep)
+	b := o.bounds
 	// Ridges follow the lines of equal phase of a plane wave bent by noise.
 	slow, quick := newLattice(rng, b, 30), newLattice(rng, b, 9)
 	show := newLattice(rng, b, 8)
@@ -94,9 +97,9 @@ func (f *fineTexture) row(dst, scratch []float32, y float64) {
 	// The second use of the tile is turned by a quarter and has another
 	// period, so that no repetition is seen.
 	for i := range dst {
-		turn := int(float32(scratch[i]*1024)) & 1023
+		turn, col := int(float32(scratch[i]*1024))&1023, f.first+i
 		g := dst[i]
-		second := f.grain[((i*7/5)%fineTile)*fineTile+(j*7/5)%fineTile]
-		dst[i] = float32(0.75*g*f.ridge[turn]) + float32(0.6*a[i%fineTile]) + float32(0.5*second)
+		second := f.grain[((col*7/5)%fineTile)*fineTile+(j*7/5)%fineTile]
+		dst[i] = float32(0.75*g*f.ridge[turn]) + float32(0.6*a[col%fineTile]) + float32(0.5*second)
 	}
 }

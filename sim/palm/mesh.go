@@ -31,10 +31,13 @@ type vertex struct {
 }
 
 func newMesh(p *person, o *outline, relief *grid) *mesh {
-	b := o.bounds
+	b := o.view
 	m := &mesh{cols: int((b.x1-b.x0)/meshStep+0.5) + 1}
 	hand := int((b.y1-b.y0)/meshStep+0.5) + 1
-	m.rows = hand + armRows
+	m.rows = hand
+	if b == o.bounds {
+		m.rows += armRows
+	}
 	m.vertices = make([]vertex, 0, m.cols*m.rows)
 	for j := range m.rows {
 		y, ty := b.y0+float64(j)*meshStep, 0.0
@@ -54,7 +57,7 @@ func newMesh(p *person, o *outline, relief *grid) *mesh {
 func newVertex(p *person, o *outline, relief *grid, at Point, ty float64) vertex {
 	v := vertex{
 		at:     at,
-		tex:    Point{(at.X - o.bounds.x0) / texelStep, (ty - o.bounds.y0) / texelStep},
+		tex:    Point{(at.X - o.view.x0) / texelStep, (ty - o.view.y0) / texelStep},
 		relief: relief.at(at.X, ty),
 	}
 	v.fingers, v.along = fingerShares(p, o, at)
@@ -99,7 +102,7 @@ func (m *mesh) chooseCells(o *outline) {
 	m.used = make([]bool, len(m.vertices))
 	near := func(i int) bool {
 		v := &m.vertices[i]
-		return o.dist.at(v.at.X, v.tex.Y*texelStep+o.bounds.y0) < 2.2
+		return o.dist.at(v.at.X, v.tex.Y*texelStep+o.view.y0) < 2.2
 	}
 	for j := range m.rows - 1 {
 		for i := range m.cols - 1 {

@@ -28,8 +28,9 @@ type outline struct {
 	palm    []Point // closed polygon of the palm and forearm
 	webs    [3]web
 	valleys [3]Point
-	bounds  box
-	dist    *grid // signed distance to the silhouette, mm, negative inside
+	bounds  box   // of the hand
+	view    box   // what of it is drawn: all of bounds, or the palm
+	dist    *grid // signed distance to the silhouette within view, mm, negative inside
 }
 
 // wrist is where the forearm begins in the canonical frame of scale one;
@@ -77,7 +78,8 @@ var palmPlan = []Point{
 var thumbPlan = [4]Point{{-25, 52}, {-49, 24}, {-67.5, -1}, {-80.5, -23}}
 var thumbRadius = [7]float64{17, 15.5, 13, 11.4, 11.2, 10.8, 8.2}
 
-func newOutline(p *person, rng *rand.Rand) *outline {
+// newOutline draws the shape of a hand; of a palm alone it maps no more than that.
+func newOutline(p *person, rng *rand.Rand, alone bool) *outline {
 	o := &outline{}
 	s := p.scale
 	jitter := func(sd float64) float64 { return normal(rng, 0, sd) }
@@ -109,10 +111,15 @@ func newOutline(p *person, rng *rand.Rand) *outline {
 	}
 	o.palm = smoothClosed(o.palm, 4)
 	o.bounds = o.box()
+	o.view = o.bounds
+	if alone {
+		o.viewPalm(p.scale)
+		return o
+	}
 	o.dist = newGrid(o.bounds, 1)
 	o.dist.fill(o.distance)
 	for i := range o.valleys {
-		o.valleys[i] = o.valley(i)
+		o.valleys[i] = o.valley(i, o.dist.at)
 	}
 	return o
 }
@@ -228,7 +235,7 @@ func (d *digit) along(q Point) (t, off float64) {
 
 // valley finds the deepest point of the gap between fingers i and i+1: down
 // the line halfway between them until there is skin.
-func (o *outline) valley(i int) Point {
+func (o *outline) valley(i int, dist func(x, y float64) float64) Point {
 	a, b := &o.fingers[i], &o.fingers[i+1]
 	from := a.joints[1].lerp(b.joints[1], 0.5)
 	to := a.joints[0].lerp(b.joints[0], 0.5)
@@ -238,9 +245,9 @@ func (o *outline) valley(i int) Point {
 	for range 600 {
 		q = q.add(step)
 		// Stay on the ridge of the distance, halfway between the two skins.
-		l, r := o.dist.at(q.X-across.X, q.Y-across.Y), o.dist.at(q.X+across.X, q.Y+across.Y)
+		l, r := dist(q.X-across.X, q.Y-across.Y), dist(q.X+across.X, q.Y+across.Y)
 		q = q.add(across.times(0.1 * clamp(r-l, -1, 1)))
-		if o.dist.at(q.X, q.Y) <= 0 {
+		if dist(q.X, q.Y) <= 0 {
 			break
 		}
 	}

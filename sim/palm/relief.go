@@ -6,7 +6,7 @@ import "math"
 // millimetres towards the camera: round digits, the balls of thumb and little
 // finger, the pads below the fingers, and the hollow between them.
 func newRelief(p *person, o *outline) *grid {
-	g := newGrid(o.bounds, 1)
+	g := newGrid(o.view, 1)
 	s := p.scale
 	bump := func(x, y, cx, cy, rx, ry float64) float64 {
 		dx, dy := (x/s-cx)/rx, (y/s-cy)/ry

@@ -79,12 +79,17 @@ func (r *Renderer) frame(w *Wave, band hal.Band, light hal.Light, at time.Durati
 	} else {
 		r.room[band].draw(img, milliseconds(f.Exposure))
 	}
+	r.response[band].expose(&f, img, r.noiseSeed(w, band, seq, at))
+	return f
+}
+
+// noiseSeed is that of one frame's noise.
+func (r *Renderer) noiseSeed(w *Wave, band hal.Band, seq uint32, at time.Duration) uint64 {
 	seed := subseed(r.rig.Seed, uint64(band), uint64(seq), uint64(at))
 	if w != nil {
 		seed = subseed(seed, w.Seed)
 	}
-	r.response[band].expose(&f, img, seed)
-	return f
+	return seed
 }
 
 // idleExposure is used while there is nothing to measure.
@@ -147,6 +152,16 @@ func (r *Renderer) drawHand(w *Wave, img *plane, band hal.Band, light hal.Light,
 	place := newPlacement(&pose)
 	r.shape.corners(r.corners, r.body.mesh, &cam, place, sets, surf, ms, ambient)
 	r.room[band].draw(to, ms)
+	r.paint(to, band, light, &cam, &pose)
+	if shrink == 2 {
+		img.enlarge(to)
+		return
+	}
+	r.blurIn(r.covered(img.w, img.h), w, img, band, &cam, &pose, mid, exposure, r.scratch)
+}
+
+// paint draws the lit corners' cells into an image of a camera.
+func (r *Renderer) paint(to *plane, band hal.Band, light hal.Light, cam *camera, pose *Pose) {
 	tint := r.body.tintFor(band, light)
 	tint.perMM = float32(cam.fx / max(pose.Distance, nearest))
 	soften(&tint, cam.fx/max(pose.Distance, nearest))
@@ -158,11 +173,6 @@ func (r *Renderer) drawHand(w *Wave, img *plane, band hal.Band, light hal.Light,
 			r.body.tex.spanNIR(s, row, &tint)
 		}
 	})
-	if shrink == 2 {
-		img.enlarge(to)
-		return
-	}
-	r.blur(w, img, band, &cam, &pose, mid, exposure)
 }
 
 // soften takes the fine texture back where a pixel is wider than its grains.
@@ -183,19 +193,18 @@ func (r *Renderer) brightest(sets []lampSet, p *Pose, ambient float64, f surface
 	return 2*b.dir.norm() + ambient
 }
 
-// blur is what lens and movement do to the sharp image.
-func (r *Renderer) blur(w *Wave, img *plane, band hal.Band, cam *camera, pose *Pose, mid, exposure time.Duration) {
-	area := r.covered(img.w, img.h)
+// blurIn is what lens and movement do to an area of the sharp image.
+func (r *Renderer) blurIn(area region, w *Wave, img *plane, band hal.Band, cam *camera, pose *Pose, mid, exposure time.Duration, scratch []float32) {
 	s := r.rig.sensor(band)
 	z := max(pose.Distance, nearest)
 	// Circle of confusion of a thin lens; a disc of diameter c has a
 	// deviation of c/4.
 	c := s.Aperture * cam.fx * math.Abs(1/z-1/s.Focus)
-	img.defocus(area, math.Hypot(s.Blur, c/4), r.scratch)
+	img.defocus(area, math.Hypot(s.Blur, c/4), scratch)
 	a, okA := cam.project(newPlacement(ptr(w.pose(mid - exposure/2))).c)
 	b, okB := cam.project(newPlacement(ptr(w.pose(mid + exposure/2))).c)
 	if okA && okB {
-		img.smear(area, b.X-a.X, b.Y-a.Y, r.scratch)
+		img.smear(area, b.X-a.X, b.Y-a.Y, scratch)
 	}
 }
 

@@ -20,6 +20,7 @@ const levels = 4096
 // response is what one sensor makes of light, as tables.
 type response struct {
 	sensor   Sensor
+	width    int                 // of the sensor, pixels
 	deviance [levels + 1]float32 // noise at each level, share of full scale
 	gamma    [levels + 1]uint8
 	vignette []float32
@@ -32,7 +33,7 @@ type hotPixel struct {
 }
 
 func newResponse(s Sensor, in hal.Intrinsics, seed uint64) *response {
-	r := &response{sensor: s}
+	r := &response{sensor: s, width: in.Width}
 	for i := range r.deviance {
 		e := float64(i) / levels * s.FullWell
 		r.deviance[i] = float32(math.Sqrt(e+s.Read*s.Read) / s.FullWell)
@@ -64,17 +65,27 @@ func srgb(v float64) float64 {
 // expose turns light into the bytes of a frame. Noise depends on seed and
 // pixel alone.
 func (r *response) expose(f *hal.Frame, light *plane, seed uint64) {
+	r.exposeAt(f, light, region{0, 0, f.Width, f.Height}, seed)
+}
+
+// exposeAt exposes that part of the sensor of which f is the picture.
+func (r *response) exposeAt(f *hal.Frame, light *plane, at region, seed uint64) {
 	ms := float32(f.Exposure.Seconds() * 1000)
 	for _, h := range r.hot {
+		x, y := h.at%r.width-at.x0, h.at/r.width-at.y0
+		if x < 0 || y < 0 || x >= light.w || y >= light.h {
+			continue
+		}
 		for c := range light.n {
-			light.v[h.at*light.n+c] += h.light * ms
+			light.v[(y*light.w+x)*light.n+c] += h.light * ms
 		}
 	}
 	for y := range f.Height {
 		row := light.v[y*light.w*light.n:][:light.w*light.n]
-		vig := r.vignette[y*f.Width:][:f.Width]
+		vig := r.vignette[(at.y0+y)*r.width+at.x0:][:f.Width]
 		out := f.Pix[y*f.Stride:][:f.Stride]
-		rowSeed := subseed(seed, uint64(y))
+		// Noise is counted from the sensor's corner, whatever part is read.
+		rowSeed := subseed(seed, uint64(at.y0+y)) + uint64(at.x0)*noiseStep
 		switch f.Format {
 		case hal.RGB24:
 			r.exposeRGB(out, row, vig, rowSeed)
@@ -86,9 +97,12 @@ func (r *response) expose(f *hal.Frame, light *plane, seed uint64) {
 	}
 }
 
+// noiseStep parts the noise of neighbouring pixels.
+const noiseStep = 0x9e3779b97f4a7c15
+
 func (r *response) exposeRGB(out []byte, row, vig []float32, seed uint64) {
 	for x := range vig {
-		h := mix(seed + uint64(x)*0x9e3779b97f4a7c15)
+		h := mix(seed + uint64(x)*noiseStep)
 		px := row[3*x : 3*x+3 : 3*x+3]
 		for c := range px {
 			v := r.noisy(px[c]*vig[x], h>>(12*c))
@@ -100,7 +114,7 @@ func (r *response) exposeRGB(out []byte, row, vig []float32, seed uint64) {
 func (r *response) exposeNIR(out []byte, row, vig []float32, seed uint64, white float32) {
 	black := float32(r.sensor.Black)
 	for x := range vig {
-		h := mix(seed + uint64(x)*0x9e3779b97f4a7c15)
+		h := mix(seed + uint64(x)*noiseStep)
 		v := r.noisy(row[x]*vig[x], h)
 		n := int(max(0, min(1, black+(1-black)*v))*white + 0.5)
 		if white > 255 {

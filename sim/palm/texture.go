@@ -32,13 +32,13 @@ type texture struct {
 
 // bake draws the canonical maps.
 func bake(p *person, o *outline, c *creases, veins *grid, rng *rand.Rand) *texture {
-	groove := newGrid(o.bounds, texelStep)
+	groove := newGrid(o.view, texelStep)
 	for i := range c.lines {
 		groove.paint(&c.lines[i])
 	}
 	soft := groove.blurred(0.45)
-	bump := newBumps(groove, o.bounds, rng)
-	t := &texture{x0: o.bounds.x0, y0: o.bounds.y0, w: groove.w, h: groove.h}
+	bump := newBumps(groove, o, rng)
+	t := &texture{x0: o.view.x0, y0: o.view.y0, w: groove.w, h: groove.h}
 	t.rgb = make([]uint64, t.w*t.h)
 	t.nir = make([]uint64, t.w*t.h)
 	b := newBaker(p, o, veins, rng)
@@ -66,9 +66,9 @@ type baker struct {
 }
 
 func newBaker(p *person, o *outline, veins *grid, rng *rand.Rand) *baker {
-	b := &baker{dist: o.dist, veins: veins, fine: newFineTexture(rng, o.bounds), fineGain: float32(40 * uniform(rng, 0.7, 1.3))}
+	b := &baker{dist: o.dist, veins: veins, fine: newFineTexture(rng, o), fineGain: float32(40 * uniform(rng, 0.7, 1.3))}
 	b.toneMaps(p, o, rng)
-	n := newGrid(o.bounds, texelStep).w
+	n := int(math.Round((o.view.x1-o.view.x0)/texelStep)) + 1
 	for i := range b.slow {
 		b.slow[i] = make([]float32, n)
 	}
@@ -83,9 +83,9 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 	fat, fatMid, fatSmall := newLattice(rng, o.bounds, 10), newLattice(rng, o.bounds, 4.6), newLattice(rng, o.bounds, 2.2)
 	horn, hornSmall, hornWide := newLattice(rng, o.bounds, 4), newLattice(rng, o.bounds, 1.7), newLattice(rng, o.bounds, 8)
 	for i := range b.tones {
-		b.tones[i] = newGrid(o.bounds, 1)
+		b.tones[i] = newGrid(o.view, 1)
 	}
-	b.deep = newGrid(o.bounds, 1)
+	b.deep = newGrid(o.view, 1)
 	g := b.tones[0]
 	for j := range g.h {
 		y := g.y0 + float64(j)*g.step

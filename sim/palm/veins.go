@@ -240,9 +240,9 @@ const veinStep = 0.5
 // vein just below the skin, already blurred by the tissue above.
 func newVeins(p *person, o *outline, k kin) *grid {
 	rng := k.own
-	g := newGrid(o.bounds, veinStep)
+	g := newGrid(o.view, veinStep)
 	deep := newLattice(rng, o.bounds, 17)
-	inside := func(q Point) bool { return o.dist.at(q.X, q.Y) < -3 && q.Y < 76*p.scale }
+	inside := func(q Point) bool { return o.signed(q) < -3 && q.Y < 76*p.scale }
 	s := p.scale
 	wristRoots := []Point{
 		{(-14 + 4*k.norm()) * s, 84 * s}, {(3 + 4*k.norm()) * s, 86 * s}, {(18 + 4*k.norm()) * s, 84 * s},
@@ -253,7 +253,7 @@ func newVeins(p *person, o *outline, k kin) *grid {
 	})
 	shallow.paint(g, deep, 0.55, 1)
 	fingerVeins(rng, o, g, deep)
-	under := newGrid(o.bounds, 1)
+	under := newGrid(o.view, 1)
 	arches := growTree(rng, p, inside, wristRoots[:3], growth{
 		attractors: 45, step: 3, reach: 40, kill: 9, thin: 1.0, loops: 0.5,
 	})
