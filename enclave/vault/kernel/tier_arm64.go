@@ -1,27 +1,69 @@
 package kernel
 
-func detect() []Tier { return []Tier{Plain} }
+// detect need not ask: Go runs on no arm64 without Advanced SIMD.
+func detect() []Tier { return []Tier{Plain, NEON} }
 
-func coarse(out []uint16, blocks []byte, probe []Variant) { coarsePlain(out, blocks, probe) }
-
-func fine(out []uint16, blocks []byte, probe []FineVariant) { finePlain(out, blocks, probe) }
-
-func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
-
-func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) { scoresPlain(out, packed, code) }
-
-func whole(probe *Moved, code *Code, dy int) Count { return wholePlain(probe, code, dy) }
-
-func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
-	blocksPlain(out, probe, code, dy)
+func coarse(out []uint16, blocks []byte, probe []Variant) {
+	if active == Plain {
+		coarsePlain(out, blocks, probe)
+		return
+	}
+	partsNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), CoarseWords/Parts)
 }
 
-func hamming(out []uint16, blocks []byte, probe []uint64) { hammingPlain(out, blocks, probe) }
+func fine(out []uint16, blocks []byte, probe []FineVariant) {
+	if active == Plain {
+		finePlain(out, blocks, probe)
+		return
+	}
+	partsNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), finePart)
+}
+
+// below is a small part of a search here, because coarse takes longer.
+func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
+
+func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) {
+	if active == Plain {
+		scoresPlain(out, packed, code)
+		return
+	}
+	scoresNEON(&out[0], &packed[0], len(out)/Lanes, &code[0])
+}
+
+func whole(probe *Moved, code *Code, dy int) (c Count) {
+	if active == Plain {
+		return wholePlain(probe, code, dy)
+	}
+	first := Reach - dy
+	wholeNEON(&c.Differ, &probe.Bits[first][0], &probe.Care[first][0], &code.Bits[0][0], &code.Care[0][0])
+	return c
+}
+
+func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
+	if active == Plain {
+		blocksPlain(out, probe, code, dy)
+		return
+	}
+	first := Reach - dy
+	blocksNEON(&out[0].Differ, &probe.Bits[first][0], &probe.Care[first][0], &code.Bits[0][0], &code.Care[0][0])
+}
+
+func hamming(out []uint16, blocks []byte, probe []uint64) {
+	if active == Plain {
+		hammingPlain(out, blocks, probe)
+		return
+	}
+	hammingNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0], len(probe)/shortWords)
+}
 
 func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
 	hammingEach(out, blocks, probes)
 }
 
 func filter(out []int32, field []int16, stride int, centres []int32, taps []int16) {
-	filterPlain(out, field, stride, centres, taps)
+	if active == Plain {
+		filterPlain(out, field, stride, centres, taps)
+		return
+	}
+	filterNEON(&out[0], &field[0], stride, &centres[0], len(centres), &taps[0], len(taps)/(Filters*Taps))
 }

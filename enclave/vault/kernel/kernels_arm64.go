@@ -1,0 +1,21 @@
+package kernel
+
+// The functions of kernels_arm64.s trust their caller: counts are at least 1, lengths fit.
+
+//go:noescape
+func partsNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
+
+//go:noescape
+func scoresNEON(out *uint16, packed *byte, n int, code *uint64)
+
+//go:noescape
+func wholeNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
+
+//go:noescape
+func blocksNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
+
+//go:noescape
+func hammingNEON(out *uint16, blocks *byte, n int, probe *uint64, quarters int)
+
+//go:noescape
+func filterNEON(out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int)

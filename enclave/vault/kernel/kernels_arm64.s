@@ -1,0 +1,367 @@
+#include "textflag.h"
+
+// Written by hand. Go's assembler lacks a few instructions of Advanced SIMD, which stand
+// here as words (Arm Architecture Reference Manual, C7.2). Blocks of 8 palms: one word of
+// all is 64 bytes, so 4 registers of 2 palms.
+
+// unsigned add long pairwise, 16 bytes to 8 halves
+#define UADDLP_B(n, d) WORD $(0x6E202800 | (n)<<5 | (d))
+// signed multiply-add long, low and high 4 halves
+#define SMLAL(m, n, d) WORD $(0x0E608000 | (m)<<16 | (n)<<5 | (d))
+#define SMLAL2(m, n, d) WORD $(0x4E608000 | (m)<<16 | (n)<<5 | (d))
+// multiply, 4 words
+#define MUL_S(m, n, d) WORD $(0x4EA09C00 | (m)<<16 | (n)<<5 | (d))
+// unsigned saturating narrow, 4 words to the low and to the high 4 halves
+#define UQXTN(n, d) WORD $(0x2E614800 | (n)<<5 | (d))
+#define UQXTN2(n, d) WORD $(0x6E614800 | (n)<<5 | (d))
+
+// COUNT adds to the bytes of V16 to V19 the bits of V0 to V3.
+#define COUNT \
+	VCNT V0.B16, V0.B16          \
+	VCNT V1.B16, V1.B16          \
+	VCNT V2.B16, V2.B16          \
+	VCNT V3.B16, V3.B16          \
+	VADD V0.B16, V16.B16, V16.B16 \
+	VADD V1.B16, V17.B16, V17.B16 \
+	VADD V2.B16, V18.B16, V18.B16 \
+	VADD V3.B16, V19.B16, V19.B16
+
+#define CLEAR \
+	VEOR V16.B16, V16.B16, V16.B16 \
+	VEOR V17.B16, V17.B16, V17.B16 \
+	VEOR V18.B16, V18.B16, V18.B16 \
+	VEOR V19.B16, V19.B16, V19.B16
+
+// LANES sums the bytes of V16 to V19, at most 128 each, to one half for each of 8 palms in V16.
+#define LANES \
+	UADDLP_B(16, 16)               \
+	UADDLP_B(17, 17)               \
+	UADDLP_B(18, 18)               \
+	UADDLP_B(19, 19)               \
+	VADDP V17.H8, V16.H8, V16.H8 \
+	VADDP V19.H8, V18.H8, V18.H8 \
+	VADDP V18.H8, V16.H8, V16.H8
+
+// func partsNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
+// Coarse and fine codes: words is the number of words of a part, 2 or 6.
+TEXT ·partsNEON(SB), NOSPLIT, $0-48
+	MOVD out+0(FP), R0
+	MOVD blocks+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD probe+24(FP), R3
+	MOVD variants+32(FP), R4
+	MOVD words+40(FP), R5
+	LSL  $6, R5, R6  // bytes of a part of a block; also how far the masks are from the bits
+	LSL  $7, R5, R7  // how far the biases are from the bits
+	ADD  $32, R7, R8 // bytes of a variant
+
+block:
+	VEOR V30.B16, V30.B16, V30.B16
+	MOVD R3, R9
+	ADD  R7, R3, R10
+	MOVD $8, R11
+
+part:
+	VMOVI $255, V31.B16
+	MOVD  R9, R12
+	MOVD  R10, R13
+	MOVD  R4, R14
+
+variant:
+	MOVD R1, R15
+	MOVD R12, R16
+	ADD  R6, R12, R17
+	MOVD R5, R19
+	CLEAR
+
+word:
+	VLD1.P  64(R15), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VLD1R.P 8(R16), [V4.D2]
+	VLD1R.P 8(R17), [V5.D2]
+	VEOR    V4.B16, V0.B16, V0.B16
+	VEOR    V4.B16, V1.B16, V1.B16
+	VEOR    V4.B16, V2.B16, V2.B16
+	VEOR    V4.B16, V3.B16, V3.B16
+	VAND    V5.B16, V0.B16, V0.B16
+	VAND    V5.B16, V1.B16, V1.B16
+	VAND    V5.B16, V2.B16, V2.B16
+	VAND    V5.B16, V3.B16, V3.B16
+	COUNT
+	SUBS    $1, R19, R19
+	BNE     word
+
+	// A part has at most 6 words, so that bytes hold the sum of 4 of them: at most 192.
+	VADDP V17.B16, V16.B16, V16.B16
+	VADDP V19.B16, V18.B16, V18.B16
+	VADDP V18.B16, V16.B16, V16.B16
+	UADDLP_B(16, 16)
+	VLD1R (R13), [V6.H8]
+	VADD  V6.H8, V16.H8, V16.H8
+	VUMIN V16.H8, V31.H8, V31.H8
+	ADD   R8, R12, R12
+	ADD   R8, R13, R13
+	SUBS  $1, R14, R14
+	BNE   variant
+	VADD  V31.H8, V30.H8, V30.H8
+	ADD   R6, R1, R1
+	ADD   R5<<3, R9, R9
+	ADD   $4, R10, R10
+	SUBS  $1, R11, R11
+	BNE   part
+	VST1.P [V30.B16], 16(R0)
+	SUBS  $1, R2, R2
+	BNE   block
+	RET
+
+// func scoresNEON(out *uint16, packed *byte, n int, code *uint64)
+TEXT ·scoresNEON(SB), NOSPLIT, $0-32
+	MOVD out+0(FP), R0
+	MOVD packed+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD code+24(FP), R3
+
+places:
+	MOVD R3, R4
+	ADD  $1024, R1, R5
+	MOVD $16, R6
+	CLEAR
+
+palm:
+	VLD1.P  64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VLD1.P  64(R5), [V4.B16, V5.B16, V6.B16, V7.B16]
+	VLD1R.P 8(R4), [V8.D2]
+	VEOR    V8.B16, V0.B16, V0.B16
+	VEOR    V8.B16, V1.B16, V1.B16
+	VEOR    V8.B16, V2.B16, V2.B16
+	VEOR    V8.B16, V3.B16, V3.B16
+	VAND    V4.B16, V0.B16, V0.B16
+	VAND    V5.B16, V1.B16, V1.B16
+	VAND    V6.B16, V2.B16, V2.B16
+	VAND    V7.B16, V3.B16, V3.B16
+	COUNT
+	SUBS    $1, R6, R6
+	BNE     palm
+	LANES
+	VLD1.P  64(R5), [V0.B16, V1.B16, V2.B16, V3.B16] // weights
+	VLD1.P  64(R5), [V4.B16, V5.B16, V6.B16, V7.B16] // biases
+	MOVD    R5, R1
+	VUXTL2  V16.H8, V17.S4
+	VUXTL   V16.H4, V16.S4
+	VUZP1   V1.S4, V0.S4, V0.S4
+	VUZP1   V3.S4, V2.S4, V2.S4
+	VUZP1   V5.S4, V4.S4, V4.S4
+	VUZP1   V7.S4, V6.S4, V6.S4
+	MUL_S(0, 16, 16)
+	MUL_S(2, 17, 17)
+	VADD    V4.S4, V16.S4, V16.S4
+	VADD    V6.S4, V17.S4, V17.S4
+	VUSHR   $8, V16.S4, V16.S4
+	VUSHR   $8, V17.S4, V17.S4
+	UQXTN(16, 18)
+	UQXTN2(17, 18)
+	VST1.P  [V18.B16], 16(R0)
+	SUBS    $1, R2, R2
+	BNE     places
+	RET
+
+// COMPARE leaves in V0 to V3 where two codes differ under the care that they share, in V4 to V7.
+#define COMPARE \
+	VLD1.P 64(R2), [V4.B16, V5.B16, V6.B16, V7.B16]     \
+	VLD1.P 64(R4), [V20.B16, V21.B16, V22.B16, V23.B16] \
+	VAND   V20.B16, V4.B16, V4.B16                      \
+	VAND   V21.B16, V5.B16, V5.B16                      \
+	VAND   V22.B16, V6.B16, V6.B16                      \
+	VAND   V23.B16, V7.B16, V7.B16                      \
+	VLD1.P 64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]     \
+	VLD1.P 64(R3), [V20.B16, V21.B16, V22.B16, V23.B16] \
+	VEOR   V20.B16, V0.B16, V0.B16                      \
+	VEOR   V21.B16, V1.B16, V1.B16                      \
+	VEOR   V22.B16, V2.B16, V2.B16                      \
+	VEOR   V23.B16, V3.B16, V3.B16                      \
+	VAND   V4.B16, V0.B16, V0.B16                       \
+	VAND   V5.B16, V1.B16, V1.B16                       \
+	VAND   V6.B16, V2.B16, V2.B16                       \
+	VAND   V7.B16, V3.B16, V3.B16                       \
+	VCNT   V0.B16, V0.B16                               \
+	VCNT   V1.B16, V1.B16                               \
+	VCNT   V2.B16, V2.B16                               \
+	VCNT   V3.B16, V3.B16                               \
+	VCNT   V4.B16, V4.B16                               \
+	VCNT   V5.B16, V5.B16                               \
+	VCNT   V6.B16, V6.B16                               \
+	VCNT   V7.B16, V7.B16                               \
+	VADD   V0.B16, V1.B16, V0.B16                       \
+	VADD   V2.B16, V3.B16, V2.B16                       \
+	VADD   V4.B16, V5.B16, V4.B16                       \
+	VADD   V6.B16, V7.B16, V6.B16
+
+// func wholeNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
+// Each of the four sums of bytes takes 12 times at most 16: 192.
+TEXT ·wholeNEON(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD probeBits+8(FP), R1
+	MOVD probeCare+16(FP), R2
+	MOVD bits+24(FP), R3
+	MOVD care+32(FP), R4
+	MOVD $12, R5
+	CLEAR
+
+rows:
+	COMPARE
+	VADD V0.B16, V16.B16, V16.B16
+	VADD V2.B16, V17.B16, V17.B16
+	VADD V4.B16, V18.B16, V18.B16
+	VADD V6.B16, V19.B16, V19.B16
+	SUBS $1, R5, R5
+	BNE  rows
+	VUADDLV V16.B16, V16
+	VUADDLV V17.B16, V17
+	VUADDLV V18.B16, V18
+	VUADDLV V19.B16, V19
+	VADD    V17.H8, V16.H8, V16.H8
+	VADD    V19.H8, V18.H8, V18.H8
+	VMOV    V16.H[0], R6
+	VMOV    V18.H[0], R7
+	MOVH    R6, (R0)
+	MOVH    R7, 2(R0)
+	RET
+
+// func blocksNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
+// Byte x of a word is block column x%4. A register holds two words; 8 rows fill 12 of them.
+TEXT ·blocksNEON(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD probeBits+8(FP), R1
+	MOVD probeCare+16(FP), R2
+	MOVD bits+24(FP), R3
+	MOVD care+32(FP), R4
+	MOVD $4, R5
+
+band:
+	MOVD $3, R6
+	CLEAR
+
+bandRows:
+	COMPARE
+	VADD V0.B16, V16.B16, V16.B16
+	VADD V2.B16, V16.B16, V16.B16
+	VADD V4.B16, V18.B16, V18.B16
+	VADD V6.B16, V18.B16, V18.B16
+	SUBS $1, R6, R6
+	BNE  bandRows
+	VEXT $8, V16.B16, V16.B16, V17.B16
+	VEXT $8, V18.B16, V18.B16, V19.B16
+	VADD V17.B16, V16.B16, V16.B16 // at most 192
+	VADD V19.B16, V18.B16, V18.B16
+	VUXTL V16.B8, V16.H8
+	VUXTL V18.B8, V18.H8
+	VEXT $8, V16.B16, V16.B16, V17.B16
+	VEXT $8, V18.B16, V18.B16, V19.B16
+	VADD V17.H8, V16.H8, V16.H8
+	VADD V19.H8, V18.H8, V18.H8
+	VZIP1 V18.H8, V16.H8, V16.H8
+	VST1.P [V16.B16], 16(R0)
+	SUBS $1, R5, R5
+	BNE  band
+	RET
+
+// func hammingNEON(out *uint16, blocks *byte, n int, probe *uint64, quarters int)
+TEXT ·hammingNEON(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD blocks+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD probe+24(FP), R3
+	MOVD quarters+32(FP), R4
+
+codes:
+	VEOR V30.B16, V30.B16, V30.B16
+	MOVD R3, R5
+	MOVD R4, R6
+
+quarter:
+	MOVD $16, R7
+	CLEAR
+
+words:
+	VLD1.P  64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VLD1R.P 8(R5), [V4.D2]
+	VEOR    V4.B16, V0.B16, V0.B16
+	VEOR    V4.B16, V1.B16, V1.B16
+	VEOR    V4.B16, V2.B16, V2.B16
+	VEOR    V4.B16, V3.B16, V3.B16
+	COUNT
+	SUBS    $1, R7, R7
+	BNE     words
+	LANES
+	VADD    V16.H8, V30.H8, V30.H8
+	SUBS    $1, R6, R6
+	BNE     quarter
+	VST1.P  [V30.B16], 16(R0)
+	SUBS    $1, R2, R2
+	BNE     codes
+	RET
+
+// DOT adds the products of one filter's row, at R10, and of the window's, in V0 to V3.
+#define DOT(d) \
+	VLD1.P 64(R10), [V4.B16, V5.B16, V6.B16, V7.B16] \
+	SMLAL(4, 0, d)                                   \
+	SMLAL2(4, 0, d)                                  \
+	SMLAL(5, 1, d)                                   \
+	SMLAL2(5, 1, d)                                  \
+	SMLAL(6, 2, d)                                   \
+	SMLAL2(6, 2, d)                                  \
+	SMLAL(7, 3, d)                                   \
+	SMLAL2(7, 3, d)
+
+// PUT stores the sum of a register's words at R9 and moves on by R4 values.
+#define PUT(v) \
+	VADDV v.S4, v     \
+	VMOV  v.S[0], R12 \
+	MOVW  R12, (R9)   \
+	ADD   R4<<2, R9, R9
+
+// func filterNEON(out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int)
+TEXT ·filterNEON(SB), NOSPLIT, $0-56
+	MOVD out+0(FP), R0
+	MOVD field+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD centres+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD taps+40(FP), R5
+	MOVD rows+48(FP), R6
+	LSL  $1, R2, R2
+	MOVD R4, R7
+
+window:
+	MOVW.P 4(R3), R8
+	ADD    R8<<1, R1, R8
+	MOVD   R5, R10
+	MOVD   R6, R11
+	VEOR   V24.B16, V24.B16, V24.B16
+	VEOR   V25.B16, V25.B16, V25.B16
+	VEOR   V26.B16, V26.B16, V26.B16
+	VEOR   V27.B16, V27.B16, V27.B16
+	VEOR   V28.B16, V28.B16, V28.B16
+	VEOR   V29.B16, V29.B16, V29.B16
+
+row:
+	VLD1 (R8), [V0.B16, V1.B16, V2.B16, V3.B16]
+	ADD  R2, R8, R8
+	DOT(24)
+	DOT(25)
+	DOT(26)
+	DOT(27)
+	DOT(28)
+	DOT(29)
+	SUBS $1, R11, R11
+	BNE  row
+	MOVD R0, R9
+	ADD  $4, R0, R0
+	PUT(V24)
+	PUT(V25)
+	PUT(V26)
+	PUT(V27)
+	PUT(V28)
+	PUT(V29)
+	SUBS $1, R7, R7
+	BNE  window
+	RET
