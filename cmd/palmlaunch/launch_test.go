@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -57,7 +61,7 @@ func TestProcesses(t *testing.T) {
 	identify(2, wire.Answer{Status: wire.Accepted, Person: two})
 
 	said := r.stop()
-	if !strings.Contains(said, "SIMULATED attestation") || !strings.Contains(said, "ready") {
+	if !strings.Contains(said, "UNMEASURED boot") || !strings.Contains(said, "ready") {
 		t.Errorf("the vault said %q", said)
 	}
 	for _, secret := range []string{"acme", fmt.Sprintf("%x", one[:]), fmt.Sprintf("%x", two[:])} {
@@ -136,6 +140,14 @@ func TestAnotherProgramIsRefused(t *testing.T) {
 	}
 	b.bin = bin
 	r := b.start()
+	if err := <-r.done; err == nil || !strings.Contains(r.said.String(), "it approves vault") {
+		t.Errorf("a vault without approval: %v, said %q", err, r.said)
+	}
+	known := b.facts
+	b.print()
+	b.approve(release)
+	b.facts = known
+	r = b.start()
 	if s, err := r.dial(); err == nil {
 		s.Close()
 		t.Error("a device accepts a vault that it does not know")
@@ -145,14 +157,24 @@ func TestAnotherProgramIsRefused(t *testing.T) {
 	r.stop()
 }
 
+// stranger is somebody's key that signs no releases.
+var stranger = func() *ecdsa.PrivateKey {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
 // A wrong start says what is wrong, and shows nothing of what it read.
 func TestRefusesToStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(*box)
 		want    string
 	}{
-		"damaged state":  {func(b *box) { b.write("state/"+stateFile, "{}") }, "state of version 0"},
-		"foreign state":  {func(b *box) { b.write("state/"+stateFile, `{"secret":"planted"}`) }, "not the state of a simulated platform"},
+		"damaged state":  {func(b *box) { b.write("state/"+tpmFile, "planted") }, "not the state of a platform on a TPM"},
+		"no approval":    {func(b *box) { b.write("approval", "planted") }, "no approval in its one encoding"},
+		"other release":  {func(b *box) { b.approve(stranger) }, "signed by another release key"},
 		"unknown key":    {func(b *box) { b.write("vault.toml", "surprise = 1\n") }, "unknown key"},
 		"no tenants":     {func(b *box) { b.write("vault.toml", "\n") }, "no [[tenants]]"},
 		"short operator": {func(b *box) { b.write("vault.toml", "[[tenants]]\nname = \"a\"\noperator = \"00\"\n") }, "64 hex digits"},
@@ -165,12 +187,12 @@ func TestRefusesToStart(t *testing.T) {
 		}, "older than the platform's counter, or empty"},
 		"lost platform": {func(b *box) {
 			r := b.start()
-			enrol(t, r.mustDial(), 1)
+			r.mustDial()
 			r.stop()
-			if err := os.Remove(filepath.Join(b.dir, "state", stateFile)); err != nil {
+			if err := os.Remove(b.path("state/" + tpmFile)); err != nil {
 				t.Fatal(err)
 			}
-		}, "another platform sealed"},
+		}, "has an owner already"},
 	} {
 		b := newBox(t)
 		c.prepare(b)
@@ -186,7 +208,8 @@ func TestStateIsLocked(t *testing.T) {
 	b := newBox(t)
 	first := b.start()
 	first.mustDial()
-	second := b.start()
+	argv := b.arguments("-config", b.path("vault.toml"), "-approval", b.path("approval"))
+	second := b.run(exec.Command(argv[0], argv[1:]...)) // on the same TPM
 	if err := <-second.done; err == nil || !strings.Contains(second.said.String(), "another palmlaunch uses it") {
 		t.Errorf("a second launcher: %v, said %q", err, second.said)
 	}
@@ -212,7 +235,7 @@ func (b *box) read(name string) string {
 func TestKilledAnywhere(t *testing.T) {
 	b := newBox(t)
 	enrolled, forgotten := map[uint64]wire.Person{}, map[uint64]bool{}
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) // another place every time
+	rng := mathrand.New(mathrand.NewPCG(uint64(time.Now().UnixNano()), 1)) // another place every time
 	for life := range uint64(6) {
 		r := b.start()
 		s := r.mustDial()

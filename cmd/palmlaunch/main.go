@@ -1,16 +1,13 @@
 // Command palmlaunch measures palmvault and starts it.
 //
 // It copies the vault's program into memory that nobody can change any more,
-// hashes that copy, and runs that copy, so what was measured is what runs.
-// Then it serves the platform to the vault over a pipe. On this machine the
-// platform is simulated: its keys and its counter lie in a file, and what it
-// attests proves nothing.
+// hashes that copy, extends the machine's TPM with the hash, and runs that
+// copy, so what was measured is what runs. Then it serves the platform to the
+// vault over a pipe.
 package main
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,27 +15,38 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"volar/enclave/attest"
 )
 
 const usage = `palmlaunch measures the vault's program and starts it.
 
-  palmlaunch -vault palmvault -state DIR -config vault.toml     start it; palmhost does this
-  palmlaunch -vault palmvault -state DIR -print                 say what devices need to know
+  palmlaunch -vault palmvault -state DIR -config vault.toml -approval FILE     start it; palmhost does this
+  palmlaunch -vault palmvault -state DIR -print                                say what approvals and devices need to know
+  palmlaunch -state DIR -activate                                              show an operator that the TPM is a real one
 
 Descriptor 3 (the host's session link) and 4 (its blob link) are passed on to the vault, which gets the
-platform as 5 and its configuration as 6. -state is made where there is none: it holds the simulated platform's
-keys and counter. Whoever loses it loses the gallery.
--print writes one line of JSON: {"measurement":HEX,"key":HEX,"notice":TEXT}.
+platform as 5 and its configuration as 6.
+The platform is this machine's TPM 2.0: -tpm names its device, or the socket of one made of software. One vault can be
+started for each start of the machine. -approval is the release key's signature over this vault's measurement
+('palmctl platform approve'). Where -state is empty the TPM is set up first: it gets an owner, a counter and keys, which
+open to vaults of this release key only. Whoever loses the folder loses the gallery.
+'-platform simulated' is for development: its keys and its counter lie in a file of -state, and it proves nothing.
+-print writes one line of JSON and starts nothing; with -approval it sets up a TPM that is not.
+-activate speaks with 'palmctl platform certify' over standard input and output.
 Exit codes: the vault's own; 1 failed, 2 wrong usage.
 
 `
 
+// The platforms.
+const (
+	platformTPM       = "tpm"
+	platformSimulated = "simulated"
+)
+
 // options are what the command line says.
 type options struct {
-	vault, state, config string
-	print                bool
+	vault, state, config, approval string
+	platform, tpm                  string
+	print, activate                bool
 }
 
 func main() {
@@ -62,9 +70,13 @@ func parse(args []string, help io.Writer) (options, error) {
 	f := flag.NewFlagSet("palmlaunch", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.vault, "vault", "", "`program` of the vault (required)")
-	f.StringVar(&o.state, "state", "", "`folder` of the simulated platform (required)")
+	f.StringVar(&o.state, "state", "", "`folder` of the platform (required)")
 	f.StringVar(&o.config, "config", "", "`file` with the vault's configuration, TOML")
-	f.BoolVar(&o.print, "print", false, "print the measurement and the platform's key, and start nothing")
+	f.StringVar(&o.approval, "approval", "", "`file` with the release key's approval of the vault")
+	f.StringVar(&o.platform, "platform", platformTPM, "`kind` of platform: tpm, or simulated for development")
+	f.StringVar(&o.tpm, "tpm", "/dev/tpmrm0", "`device` of the TPM, or a socket")
+	f.BoolVar(&o.print, "print", false, "print facts about vault and platform, and start nothing")
+	f.BoolVar(&o.activate, "activate", false, "open a credential for the attestation key, and start nothing")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(help, usage)
@@ -73,15 +85,30 @@ func parse(args []string, help io.Writer) (options, error) {
 		}
 		return options{}, err
 	}
-	switch {
-	case f.NArg() > 0:
+	if f.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case o.vault == "" || o.state == "":
-		return options{}, errors.New("-vault and -state are required; -help says more")
-	case o.print == (o.config != ""):
-		return options{}, errors.New("want either -config or -print; -help says more")
 	}
-	return o, nil
+	return o, o.check()
+}
+
+// check tells whether the options go together.
+func (o options) check() error {
+	start := !o.print && !o.activate
+	switch {
+	case o.platform != platformTPM && o.platform != platformSimulated:
+		return fmt.Errorf("-platform %q, want %s or %s", o.platform, platformTPM, platformSimulated)
+	case o.print && o.activate:
+		return errors.New("want either -print or -activate; -help says more")
+	case o.state == "" || o.vault == "" && !o.activate:
+		return errors.New("-vault and -state are required; -help says more")
+	case start && o.config == "":
+		return errors.New("want -config, -print or -activate; -help says more")
+	case start && o.platform == platformTPM && o.approval == "":
+		return errors.New("-approval is required on a TPM: the release key's signature over this vault; -help says more")
+	case o.platform == platformSimulated && (o.approval != "" || o.activate):
+		return errors.New("-approval and -activate are for a TPM, not for a simulated platform")
+	}
+	return nil
 }
 
 // run does what the command line asks for and gives the exit code.
@@ -90,32 +117,41 @@ func run(ctx context.Context, o options, out io.Writer) (int, error) {
 	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
 		return 1, fmt.Errorf("protect own memory: %w", err)
 	}
+	state, err := openFolder(o.state)
+	if err != nil {
+		return 1, err
+	}
+	defer state.Close()
+	if o.activate {
+		return code(activate(o, state, os.Stdin, out))
+	}
 	program, err := loadImage(o.vault)
 	if err != nil {
 		return 1, err
 	}
 	defer program.Close()
-	st, err := openState(o.state)
-	if err != nil {
-		return 1, err
+	if !o.print || !exists(state, o.platform) {
+		if err := state.lock(); err != nil {
+			return 1, err
+		}
 	}
-	defer st.Close()
 	if o.print {
-		return printFacts(out, program, st)
+		return code(printFacts(o, program, state, out))
 	}
-	if err := st.lock(); err != nil {
-		return 1, err
-	}
-	return start(ctx, o, program, st)
+	return start(ctx, o, program, state)
 }
 
-// printFacts says what a device's policy must hold to accept this vault.
-func printFacts(out io.Writer, program *image, st *state) (int, error) {
-	err := json.NewEncoder(out).Encode(struct {
-		Measurement string `json:"measurement"`
-		Key         string `json:"key"`
-		Notice      string `json:"notice"`
-	}{hex.EncodeToString(program.measurement[:]), hex.EncodeToString(st.public()), attest.Notice(attest.KindSimulated)})
+// exists tells whether the platform's state is there, so that reading it makes nothing.
+func exists(state folder, platform string) bool {
+	name := tpmFile
+	if platform == platformSimulated {
+		name = simulatedFile
+	}
+	_, err := os.Stat(state.path(name))
+	return err == nil
+}
+
+func code(err error) (int, error) {
 	if err != nil {
 		return 1, err
 	}

@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -21,7 +24,8 @@ import (
 	"time"
 
 	"volar/enclave/attest"
-	"volar/enclave/attest/simulated"
+	"volar/enclave/attest/tpm"
+	"volar/enclave/attest/tpm/swtpm"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -70,7 +74,7 @@ type box struct {
 	t     *testing.T
 	bin   string
 	dir   string
-	facts struct{ Measurement, Key, Notice string }
+	facts facts
 
 	mu    sync.Mutex
 	blobs map[string][]byte
@@ -79,20 +83,77 @@ type box struct {
 var operator = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
 
 func newBox(t *testing.T) *box {
+	if err := swtpm.Missing(); err != nil {
+		t.Skip(err)
+	}
 	b := &box{t: t, bin: programs(t), dir: t.TempDir(), blobs: map[string][]byte{}}
 	config := fmt.Sprintf("[[tenants]]\nname = \"acme\"\noperator = \"%x\"\n", operator.Public())
-	if err := os.WriteFile(filepath.Join(b.dir, "vault.toml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(b.path("vault.toml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(filepath.Join(b.bin, "palmlaunch"), "-vault", filepath.Join(b.bin, "palmvault"), "-state", filepath.Join(b.dir, "state"), "-print").Output()
-	if err == nil {
-		err = json.Unmarshal(out, &b.facts)
-	}
-	if err != nil || !strings.HasPrefix(b.facts.Notice, "SIMULATED") {
-		t.Fatalf("palmlaunch -print: %s, %v", out, err)
+	b.print()
+	b.approve(release)
+	b.print("-approval", b.path("approval")) // sets the TPM up
+	if !strings.HasPrefix(b.facts.Notice, "UNMEASURED") || b.facts.Key == "" {
+		t.Fatalf("palmlaunch -print: %+v", b.facts)
 	}
 	return b
 }
+
+func (b *box) path(name string) string { return filepath.Join(b.dir, name) }
+
+// arguments start the launcher on the box's TPM.
+func (b *box) arguments(more ...string) []string {
+	return append([]string{filepath.Join(b.bin, "palmlaunch"), "-vault", filepath.Join(b.bin, "palmvault"),
+		"-state", b.path("state"), "-tpm", swtpm.Socket(b.path("tpm"))}, more...)
+}
+
+// boot is the box's start, with its TPM, up to the launcher.
+func (b *box) boot(more ...string) *exec.Cmd {
+	argv := swtpm.Machine(b.path("tpm"), b.arguments(more...)...)
+	return exec.Command(argv[0], argv[1:]...)
+}
+
+// print asks for facts.
+func (b *box) print(more ...string) {
+	b.t.Helper()
+	cmd := b.boot(append([]string{"-print"}, more...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &b.facts)
+	}
+	if err != nil {
+		b.t.Fatalf("palmlaunch -print: %s, %v, %s", out, err, said.Bytes())
+	}
+}
+
+// approve signs the box's vault with a release key.
+func (b *box) approve(key *ecdsa.PrivateKey) {
+	b.t.Helper()
+	m, err := hex.DecodeString(b.facts.Measurement)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	a, err := tpm.Approve(key, [32]byte(m), [3][32]byte{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	content, err := a.Marshal()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.write("approval", string(content))
+}
+
+var release = func() *ecdsa.PrivateKey {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
 
 // running is a started vault.
 type running struct {
@@ -107,18 +168,16 @@ type running struct {
 	next     uint64
 }
 
-func (b *box) command(said *bytes.Buffer) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(b.bin, "palmlaunch"), "-vault", filepath.Join(b.bin, "palmvault"),
-		"-state", filepath.Join(b.dir, "state"), "-config", filepath.Join(b.dir, "vault.toml"))
-	cmd.Stderr = said
-	return cmd
-}
-
 // start runs palmlaunch with the host's two links.
 func (b *box) start() *running {
 	b.t.Helper()
-	r := &running{box: b, said: &bytes.Buffer{}, done: make(chan error, 1), devices: map[uint64]net.Conn{}}
-	r.cmd = b.command(r.said)
+	return b.run(b.boot("-config", b.path("vault.toml"), "-approval", b.path("approval")))
+}
+
+func (b *box) run(cmd *exec.Cmd) *running {
+	b.t.Helper()
+	r := &running{box: b, cmd: cmd, said: &bytes.Buffer{}, done: make(chan error, 1), devices: map[uint64]net.Conn{}}
+	r.cmd.Stderr = r.said
 	sessions, theirs := socketpair(b.t)
 	blobs, theirBlobs := socketpair(b.t)
 	r.sessions = sessions
@@ -291,9 +350,10 @@ func (b *box) device() link.ClientConfig {
 	}
 	m, _ := hex.DecodeString(b.facts.Measurement)
 	k, _ := hex.DecodeString(b.facts.Key)
-	policy := attest.Policy{Tenant: "acme", NotAfter: math.MaxInt64, Vaults: []attest.Vault{{Measurement: [32]byte(m)}}, Simulated: &attest.Simulated{Keys: [][32]byte{[32]byte(k)}}, Development: true}
+	policy := attest.Policy{Tenant: "acme", NotAfter: math.MaxInt64, Vaults: []attest.Vault{{Measurement: [32]byte(m)}}, Development: true,
+		TPM: &attest.TPM{Keys: [][32]byte{[32]byte(k)}, Boot: [][32]byte{tpm.Boot{}.Digest()}}}
 	return link.ClientConfig{Tenant: "acme", Static: key, Credential: credential, Verify: func(evidence []byte, nonce [32]byte) ([32]byte, error) {
-		c, err := attest.Verify(evidence, policy, nonce, time.Now(), simulated.Verifier{})
+		c, err := attest.Verify(evidence, policy, nonce, time.Now(), tpm.Verifier{})
 		return c.VaultKey, err
 	}}
 }
@@ -332,7 +392,7 @@ func wave(t *testing.T, s *link.Session, p wire.Purpose, who wire.Person, hand w
 
 // texture is waves of random directions: another seed is another palm.
 func texture(seed uint64) []byte {
-	rng := rand.New(rand.NewPCG(seed, 7))
+	rng := mathrand.New(mathrand.NewPCG(seed, 7))
 	var kx, ky, phase [24]float64
 	for i := range kx {
 		a, k := rng.Float64()*2*math.Pi, 0.25+0.5*rng.Float64()
@@ -388,7 +448,7 @@ func (r *running) vaultPID() int {
 			_, _ = fmt.Sscan(rest, &state, &parent)
 			_, _ = fmt.Sscan(string(b), &pid)
 		}
-		if parent == r.cmd.Process.Pid {
+		if parent == r.cmd.Process.Pid && !strings.Contains(string(b), "(swtpm)") {
 			return pid
 		}
 	}

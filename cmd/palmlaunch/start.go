@@ -14,22 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"volar/enclave/attest/broker"
-	"volar/enclave/attest/simulated"
 )
 
 // start runs the measured program and serves it the platform until it ends.
-func start(ctx context.Context, o options, program *image, st *state) (int, error) {
+func start(ctx context.Context, o options, program *image, state folder) (int, error) {
 	links, err := inherited()
-	if err != nil {
-		return 1, err
-	}
-	platform, err := simulated.New(simulated.Config{
-		Key:         st.signing(),
-		Sealing:     [32]byte(st.form.Sealing),
-		Measurement: program.measurement,
-		Epoch:       st.form.Epoch,
-		Persist:     st.advance,
-	})
 	if err != nil {
 		return 1, err
 	}
@@ -38,6 +27,12 @@ func start(ctx context.Context, o options, program *image, st *state) (int, erro
 		return 1, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer config.Close()
+	// Last of what can fail for a reason of the host's: once the vault is
+	// measured the machine has no second try.
+	platform, err := measure(o, program, state)
+	if err != nil {
+		return 1, err
+	}
 	ours, theirs, err := pair()
 	if err != nil {
 		return 1, err
@@ -78,6 +73,33 @@ func start(ctx context.Context, o options, program *image, st *state) (int, erro
 		return 1, errors.Join(fmt.Errorf("the vault ended: %w", err), <-served)
 	}
 	return code, nil
+}
+
+// measure makes the platform ready for this vault.
+func measure(o options, program *image, state folder) (broker.Platform, error) {
+	if o.platform == platformSimulated {
+		s, err := openSimulation(state)
+		if err != nil {
+			return nil, err
+		}
+		return s.start(program.measurement)
+	}
+	a, err := readApproval(o.approval, program.measurement)
+	if err != nil {
+		return nil, err
+	}
+	m, err := openMachine(state, o.tpm)
+	if err != nil {
+		return nil, err
+	}
+	var f facts
+	if err := m.facts(&f); err != nil {
+		return nil, err
+	}
+	if f.Notice != "" {
+		fmt.Fprintf(os.Stderr, "palmlaunch: %s: %s\n", f.TPM, f.Notice)
+	}
+	return m.start(program.measurement, a)
 }
 
 // vault is the command that runs the sealed program: nothing of the host's

@@ -27,7 +27,9 @@ var may = map[string][]string{
 	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},
 	"enclave/attest":        {"enclave/attest", "wire"},
 	"enclave/confine":       {"enclave/confine"},
-	"enclave/vault":         {"enclave/vault", "enclave/attest", "wire"},
+	"enclave/receipt":       {"enclave/receipt", "enclave/attest", "wire"},
+	"enclave/recovery":      {"enclave/recovery", "wire"},
+	"enclave/vault":         {"enclave/vault", "enclave/attest", "enclave/receipt", "enclave/recovery", "wire"},
 	"enclave/vault/matcher": {"wire", "enclave/vault/kernel"},
 	"enclave/vault/kernel":  {},
 	"enclave/vault/memory":  {},
@@ -55,6 +57,7 @@ var excused = map[string]string{
 var only = map[string]string{
 	"gocv.io/x/gocv":            "firmware/vision",
 	"github.com/flynn/noise":    "wire/link",
+	"github.com/google/go-tpm":  "enclave/attest/tpm",
 	"modernc.org/sqlite":        "enclave/host/store",
 	"github.com/spf13/cobra":    "cmd",
 	"github.com/foxglove/mcap":  "hal/tape",

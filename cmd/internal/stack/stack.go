@@ -1,12 +1,15 @@
 // Package stack runs the other end of a device on this machine: palmhost,
 // which starts palmlaunch, which starts palmvault, each as a process of its
-// own. It is for demonstrations and tests: attestation is simulated.
+// own. It is for demonstrations and tests: the machine under the vault is this
+// one, and its TPM is made of software.
 package stack
 
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -22,7 +25,6 @@ import (
 	"time"
 
 	"volar/cmd/internal/uplink"
-	"volar/enclave/attest"
 	"volar/wire"
 )
 
@@ -51,8 +53,9 @@ type Stack struct {
 	Notice      string // what the attestation does not prove, in plain words
 
 	options  Options
-	platform string // hex Ed25519 key of the simulated platform
+	facts    facts // what the launcher says of the machine
 	operator ed25519.PrivateKey
+	release  *ecdsa.PrivateKey
 	host     *exec.Cmd
 	ended    chan error
 }
@@ -77,14 +80,14 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	return s, nil
 }
 
-// establish makes the operator, once, and writes who may speak to the vault.
+// establish makes the operator and the release key, once, and writes who may
+// speak to the vault.
 func (s *Stack) establish() error {
-	seed, err := os.ReadFile(s.path("operator.key"))
-	if errors.Is(err, fs.ErrNotExist) {
-		seed = make([]byte, ed25519.SeedSize)
-		rand.Read(seed)
-		err = os.WriteFile(s.path("operator.key"), seed, 0o600)
-	}
+	seed, err := s.keep("operator.key", func() ([]byte, error) {
+		seed := make([]byte, ed25519.SeedSize)
+		_, err := rand.Read(seed)
+		return seed, err
+	})
 	if err != nil {
 		return err
 	}
@@ -92,9 +95,34 @@ func (s *Stack) establish() error {
 		return fmt.Errorf("%s has %d bytes, not %d", s.path("operator.key"), len(seed), ed25519.SeedSize)
 	}
 	s.operator = ed25519.NewKeyFromSeed(seed)
+	scalar, err := s.keep("release.key", func() ([]byte, error) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		return key.Bytes()
+	})
+	if err != nil {
+		return err
+	}
+	if s.release, err = ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar); err != nil {
+		return fmt.Errorf("%s: %w", s.path("release.key"), err)
+	}
 	public := hex.EncodeToString(s.operator.Public().(ed25519.PublicKey))
 	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n", Tenant, public)
 	return os.WriteFile(s.path("vault.toml"), []byte(config), 0o600)
+}
+
+// keep reads a file of the stack's folder, which it makes the first time.
+func (s *Stack) keep(name string, draw func() ([]byte, error)) ([]byte, error) {
+	b, err := os.ReadFile(s.path(name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	if b, err = draw(); err == nil {
+		err = os.WriteFile(s.path(name), b, 0o600)
+	}
+	return b, err
 }
 
 func (s *Stack) path(name string) string    { return filepath.Join(s.options.Dir, name) }
@@ -103,28 +131,13 @@ func (s *Stack) program(name string) string { return filepath.Join(s.options.Bin
 // quote makes one word of a path, as a shell would read it.
 func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
-// measure asks the launcher which vault it would start.
-func (s *Stack) measure(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, s.program("palmlaunch"),
-		"-vault", s.program("palmvault"), "-state", s.path("launch"), "-print")
-	cmd.Stderr = s.options.Log
-	out, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("stack: palmlaunch -print: %w", err)
-	}
-	var said struct{ Measurement, Key, Notice string }
-	if err := json.Unmarshal(out, &said); err != nil {
-		return fmt.Errorf("stack: palmlaunch -print: %w", err)
-	}
-	s.Measurement, s.platform, s.Notice = said.Measurement, said.Key, said.Notice
-	return nil
-}
-
 // run starts palmhost and waits for the line that says where it listens.
 func (s *Stack) run(ctx context.Context) error {
-	launch := fmt.Sprintf("%s -vault %s -state %s -config %s",
-		quote(s.program("palmlaunch")), quote(s.program("palmvault")), quote(s.path("launch")), quote(s.path("vault.toml")))
-	s.host = exec.Command(s.program("palmhost"), "-db", s.path("blobs.sqlite"), "-launch", launch)
+	var launch []string
+	for _, word := range s.launch("-config", s.path("vault.toml"), "-approval", s.path("approval")) {
+		launch = append(launch, quote(word))
+	}
+	s.host = exec.Command(s.program("palmhost"), "-db", s.path("blobs.sqlite"), "-launch", strings.Join(launch, " "))
 	s.host.Stderr = s.options.Log
 	s.host.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to pass on
 	out, err := s.host.StdoutPipe()
@@ -183,29 +196,6 @@ func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
 		Policy:      s.path("policy"),
 		Development: true,
 	}, nil
-}
-
-// policy writes what the tenant's devices accept: this vault on this platform.
-func (s *Stack) policy() error {
-	measurement, err := hex.DecodeString(s.Measurement)
-	if err != nil || len(measurement) != 32 {
-		return fmt.Errorf("measurement %q", s.Measurement)
-	}
-	platform, err := hex.DecodeString(s.platform)
-	if err != nil || len(platform) != 32 {
-		return fmt.Errorf("platform key %q", s.platform)
-	}
-	now := time.Now()
-	b, err := attest.SignPolicy(attest.Policy{
-		Tenant: Tenant, Version: 1, NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(credentialFor).Unix(),
-		Vaults:      []attest.Vault{{Measurement: [32]byte(measurement)}},
-		Development: true,
-		Simulated:   &attest.Simulated{Keys: [][32]byte{[32]byte(platform)}},
-	}, s.operator)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.path("policy"), b, 0o600)
 }
 
 // Kill ends the host without warning, as a power cut would; the vault ends

@@ -11,6 +11,7 @@ import (
 
 	"volar/enclave/attest"
 	"volar/enclave/attest/simulated"
+	"volar/enclave/attest/tpm"
 	"volar/hal"
 	"volar/wire/link"
 )
@@ -23,7 +24,7 @@ const seenKey = "vault.seen"
 
 // verifiers are the kinds of evidence that a unit can check. Which of them
 // it accepts is the policy's to say.
-var verifiers = []attest.Verifier{simulated.Verifier{}}
+var verifiers = []attest.Verifier{tpm.Verifier{}, simulated.Verifier{}}
 
 // Dialer returns what firmware.Config.Dial wants. Every session, and every
 // renewal of one, begins with the policy of that moment and fresh evidence;

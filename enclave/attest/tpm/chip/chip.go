@@ -37,7 +37,7 @@ var (
 	ErrApproval   = errors.New("the approval is not for this vault on this machine")
 	ErrForeign    = errors.New("the state folder belongs to another TPM, or the TPM was cleared")
 	ErrBoard      = errors.New("the TPM does not open the platform's secrets: the machine's firmware or its settings are not those of the set-up, or the release key is another")
-	ErrOwned      = errors.New("the TPM has an owner already: clear it in the machine's firmware menu, which destroys what it protects")
+	ErrOwned      = errors.New("the TPM has an owner already: restore the state folder if it was lost, or clear the TPM in the machine's firmware menu, which destroys what it protects")
 	ErrLockout    = errors.New("the TPM is locked against guessing: wait for a day or clear it")
 	ErrBound      = errors.New("the vault's key is bound already")
 	ErrNotBound   = errors.New("the vault's key is not bound yet")
@@ -55,6 +55,7 @@ type Chip struct {
 
 	mu      sync.Mutex
 	conn    *steady           // nil: to be opened
+	used    bool              // there was a connection before
 	key     *tpm2.NamedHandle // the attestation key, loaded over conn; or nil
 	storage *tpm2.TPMTPublic  // the storage key's public area, as noted at set-up
 }
@@ -106,7 +107,8 @@ func (c *Chip) do(what string, f func(transport.TPM) error) error {
 	return nil
 }
 
-// connect opens the chip and removes what a broken connection left in it.
+// connect opens the chip and removes what a broken connection left in it. At
+// first there is nothing of ours, and what others have is left alone.
 func (c *Chip) connect() error {
 	conn, err := c.dial()
 	if err != nil {
@@ -114,6 +116,10 @@ func (c *Chip) connect() error {
 	}
 	c.key = nil
 	s := &steady{conn, c.patience}
+	if !c.used {
+		c.conn, c.used = s, true
+		return nil
+	}
 	for _, kind := range []tpm2.TPMHandle{0x02000000, 0x80000000} { // sessions, loaded objects
 		r, err := tpm2.GetCapability{Capability: tpm2.TPMCapHandles, Property: uint32(kind), PropertyCount: 64}.Execute(s)
 		if err == nil {

@@ -159,3 +159,6 @@ func (s State) AttestationKey() ([32]byte, error) {
 	}
 	return public.Name().Hash(), nil
 }
+
+// PublicKey is the public half of the platform's attestation key.
+func (s State) PublicKey() (tpm.PublicKey, error) { return s.key() }
