@@ -238,6 +238,9 @@ func TestAnswersHaveOneLength(t *testing.T) {
 	note(d.wave(wire.Identify, wire.Person{}, wire.Left, 999, 4))
 	note(d.wave(wire.Verify, wire.Person{9}, wire.Left, 999, 5))
 	note(d.wave(wire.Verify, one.Person, wire.Left, 999, 6))
+	if a := note(d.wave(wire.Delete, one.Person, wire.Left, palmOf(1, wire.Left), 7)); a.Slip.Receipt() == nil {
+		t.Error("a deletion without a receipt")
+	}
 	if len(sizes) != 1 || len(seen) != 4 {
 		t.Errorf("answers by length: %v", sizes)
 	}
@@ -297,12 +300,12 @@ func TestUpdatesKeepTheEnrolment(t *testing.T) {
 	d := newDevice(t, "acme", operatorA).dial(m.start(t))
 	one := d.enrol(1)
 	left := func() (list []string) {
-		_, err := gallery.Open(context.Background(), m.platform(t), m, tenants, func(_ string, r *gallery.Record) error {
+		_, err := gallery.Open(context.Background(), m.platform(t), m, gallery.Options{Tenants: tenants, Load: func(_ string, r *gallery.Record) error {
 			for _, c := range r.Left {
 				list = append(list, string(c))
 			}
 			return nil
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

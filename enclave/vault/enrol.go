@@ -125,8 +125,7 @@ func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire
 		s.endEnrolment()
 		return wire.Answer{}
 	}
-	err := s.store(ctx, t, *p)
-	t.settle(p)
+	err := s.welcome(ctx, t, p)
 	if err != nil && !errors.Is(err, gallery.ErrFull) { // the store failed: the last wave is asked for again
 		list := &e.hands[side(last)]
 		n := len(*list) - 1
@@ -139,6 +138,12 @@ func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire
 		return wire.Answer{}
 	}
 	return accepted(p.id)
+}
+
+// welcome stores a newcomer.
+func (s *session) welcome(ctx context.Context, t *tenant, p *person) error {
+	defer t.settle(p)
+	return s.store(ctx, t, *p)
 }
 
 // newcomer is a new person with these palms, who is being enrolled until

@@ -52,7 +52,17 @@ type Config struct {
 	// FPIR is the wanted share of strangers' searches that name somebody:
 	// above 0 and at most 1e-3, because the configuration comes from the host.
 	FPIR float64
+	// Batch is how long an enrolment or an update waits for others to be
+	// committed with it: see gallery.Options.Wait.
+	Batch time.Duration
+	// Restore lets the vault of a new platform take over the gallery in the
+	// store: see gallery.Options.Restore.
+	Restore bool
 }
+
+// ErrRestoring means that the vault has asked for grants, and can do nothing
+// until the share holders of every tenant have given one and it is started again.
+var ErrRestoring = errors.New("a restore waits for the share holders' grants")
 
 // Vault is a running vault.
 type Vault struct {
@@ -98,8 +108,9 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		v.tenants[t.Name] = &tenant{Tenant: t}
 	}
 	var err error
-	v.gallery, err = gallery.Open(ctx, cfg.Platform, cfg.Blobs, cfg.Tenants, func(name string, r *gallery.Record) error {
-		return v.tenants[name].restore(r)
+	v.gallery, err = gallery.Open(ctx, cfg.Platform, cfg.Blobs, gallery.Options{
+		Tenants: cfg.Tenants, Wait: cfg.Batch, Restore: cfg.Restore,
+		Load: func(name string, r *gallery.Record) error { return v.tenants[name].restore(r) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
@@ -108,6 +119,9 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
 	if err := cfg.Platform.Bind(ctx, v.key.Public()); err != nil {
+		return nil, fmt.Errorf("vault: start: %w", err)
+	}
+	if err := v.certify(ctx, cfg.Tenants); err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
 	return v, nil

@@ -12,6 +12,7 @@ import (
 
 func want(t *testing.T, what string, got, want wire.Answer) {
 	t.Helper()
+	got.Slip, want.Slip = wire.Slip{}, wire.Slip{} // receipts have tests of their own
 	if got != want {
 		t.Errorf("%s: %v %x, want %v %x", what, got.Status, got.Person[:2], want.Status, want.Person[:2])
 	}

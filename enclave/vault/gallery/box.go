@@ -18,6 +18,7 @@ const (
 	kindHead   kind = "head"
 	kindPage   kind = "page"
 	kindRecord kind = "rec"
+	kindEscrow kind = "recovery" // a name only: see package recovery for what it holds
 )
 
 // blobID is the random name of a page or a record.
@@ -72,7 +73,7 @@ func (r *ref) open(k kind, t Tenant, box []byte) ([]byte, error) {
 // binding is the associated data of a blob. All parts but the last have
 // fixed lengths.
 func binding(k kind, t Tenant, id blobID, epoch uint64) []byte {
-	b := append([]byte("volar/gallery/1/"), k[0]) // head, page and rec differ in their first letter
+	b := append([]byte("volar/gallery/2/"), k[0]) // head, page and rec differ in their first letter
 	b = binary.BigEndian.AppendUint64(b, epoch)
 	b = append(b, id[:]...)
 	b = append(b, t.Operator[:]...)

@@ -9,7 +9,7 @@ import (
 )
 
 // version is the first field of everything here that is encoded.
-const version = 1
+const version = 2
 
 // The forms, as CBOR arrays in this order. A head lies in the store as
 // headForm; its Box, and the blobs of pages and records, hold the others.
@@ -19,17 +19,40 @@ type (
 		Version uint8
 		Epoch   uint64
 		Sealed  []byte // the KEK of this epoch, sealed by the platform
-		Box     []byte // a shelvesForm under the KEK
+		Box     []byte // a contentForm under the KEK
 	}
-	shelvesForm struct {
+	contentForm struct {
 		_       struct{} `cbor:",toarray"`
 		Version uint8
 		Shelves []shelfForm
+		Import  []byte // seed of the import key while a restore waits for its grants; otherwise empty
 	}
 	shelfForm struct {
 		_        struct{} `cbor:",toarray"`
 		Name     string
 		Operator [32]byte
+		Recovery []byte   // the recovery key as the operator signed it, or empty
+		Signing  [32]byte // seed of the receipt key
+		Root     [32]byte // of the tree over the records
+		Owed     []owedForm
+		Pages    []refForm
+	}
+	owedForm struct {
+		_       struct{} `cbor:",toarray"`
+		Handle  [32]byte
+		Before  uint64
+		After   uint64
+		Root    [32]byte
+		Time    int64
+		Program [32]byte
+	}
+	// bodyForm is what share holders pass on to another platform: the way to
+	// the records, without the receipt key. The recovery key is in it so that
+	// its generation goes on.
+	bodyForm struct {
+		_        struct{} `cbor:",toarray"`
+		Version  uint8
+		Recovery []byte
 		Pages    []refForm
 	}
 	refForm struct {
@@ -60,43 +83,78 @@ type (
 // maxSealed bounds what a platform makes of a KEK, in bytes.
 const maxSealed = 4 << 10
 
-func formOf(r ref) refForm      { return refForm{ID: r.ID, Key: r.Key, Hash: r.Hash, Epoch: r.Epoch} }
-func (f refForm) ref() ref      { return ref{ID: f.ID, Key: f.Key, Hash: f.Hash, Epoch: f.Epoch} }
-func (f shelfForm) who() Tenant { return Tenant{f.Name, f.Operator} }
+func formOf(r ref) refForm { return refForm{ID: r.ID, Key: r.Key, Hash: r.Hash, Epoch: r.Epoch} }
+func (f refForm) ref() ref { return ref{ID: f.ID, Key: f.Key, Hash: f.Hash, Epoch: f.Epoch} }
 
-func encodeShelves(shelves []*shelf) ([]byte, error) {
-	f := shelvesForm{Version: version}
+func refsOf(pages []*page) (list []refForm) {
+	for _, p := range pages {
+		list = append(list, formOf(p.ref))
+	}
+	return list
+}
+
+// unread returns pages that are known by what points to them alone.
+func unread(list []refForm) (pages []*page) {
+	for _, p := range list {
+		pages = append(pages, &page{ref: p.ref()})
+	}
+	return pages
+}
+
+func encodeContent(shelves []*shelf, importing key) ([]byte, error) {
+	f := contentForm{Version: version}
+	if importing != (key{}) {
+		f.Import = importing[:]
+	}
 	for _, s := range shelves {
-		sf := shelfForm{Name: s.Name, Operator: s.Operator}
-		for _, p := range s.pages {
-			sf.Pages = append(sf.Pages, formOf(p.ref))
+		sf := shelfForm{Name: s.Name, Operator: s.Operator, Recovery: s.Recovery, Signing: s.signing, Root: s.root, Pages: refsOf(s.pages)}
+		for _, o := range s.owed {
+			sf.Owed = append(sf.Owed, owedForm{Handle: o.handle, Before: o.before, After: o.after, Root: o.root, Time: o.time, Program: o.program})
 		}
 		f.Shelves = append(f.Shelves, sf)
 	}
 	return codec.Marshal(f)
 }
 
-// decodeShelves returns shelves whose pages are not read yet.
-func decodeShelves(b []byte) ([]*shelf, error) {
-	var f shelvesForm
+// decodeContent returns shelves whose pages are not read yet.
+func decodeContent(b []byte) (list []*shelf, importing key, err error) {
+	var f contentForm
 	if err := codec.Unmarshal(b, &f); err != nil {
-		return nil, err
+		return nil, key{}, err
 	}
-	if f.Version != version || len(f.Shelves) > MaxTenants {
-		return nil, fmt.Errorf("head of version %d with %d tenants, want %d and at most %d", f.Version, len(f.Shelves), version, MaxTenants)
+	if f.Version != version || len(f.Shelves) > MaxTenants || len(f.Import) != 0 && len(f.Import) != len(importing) {
+		return nil, key{}, fmt.Errorf("head of version %d with %d tenants, want %d and at most %d", f.Version, len(f.Shelves), version, MaxTenants)
 	}
-	var list []*shelf
+	copy(importing[:], f.Import)
+	clear(f.Import)
 	for _, sf := range f.Shelves {
-		if wire.CheckTenant(sf.Name) != nil || find(list, sf.Name) != nil || len(sf.Pages) > maxPages {
-			return nil, errors.New("head with a tenant that is invalid or listed twice")
+		if wire.CheckTenant(sf.Name) != nil || find(list, sf.Name) != nil || len(sf.Pages) > maxPages || len(sf.Owed) > maxOwed || sf.Signing == [32]byte{} {
+			return nil, key{}, errors.New("head with a tenant that is invalid or listed twice")
 		}
-		s := &shelf{Tenant: sf.who()}
-		for _, p := range sf.Pages {
-			s.pages = append(s.pages, &page{ref: p.ref()})
+		s := &shelf{Tenant: Tenant{sf.Name, sf.Operator, sf.Recovery}, signing: sf.Signing, root: sf.Root, pages: unread(sf.Pages)}
+		for _, o := range sf.Owed {
+			s.owed = append(s.owed, owed{o.Handle, o.Before, o.After, o.Root, o.Time, o.Program})
 		}
 		list = append(list, s)
 	}
-	return list, nil
+	return list, importing, nil
+}
+
+func encodeBody(s *shelf) ([]byte, error) {
+	return codec.Marshal(bodyForm{Version: version, Recovery: s.Recovery, Pages: refsOf(s.pages)})
+}
+
+// decodeBody gives a shelf its pages, not read yet, and its recovery key.
+func (s *shelf) decodeBody(b []byte) error {
+	var f bodyForm
+	if err := codec.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	if f.Version != version || len(f.Pages) > maxPages {
+		return fmt.Errorf("escrow of version %d with %d pages, want %d and at most %d", f.Version, len(f.Pages), version, maxPages)
+	}
+	s.Recovery, s.pages = f.Recovery, unread(f.Pages)
+	return nil
 }
 
 func encodePage(entries []entry) ([]byte, error) {

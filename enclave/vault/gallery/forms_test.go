@@ -19,10 +19,14 @@ func samples(t testing.TB) map[string][]byte {
 	}
 	r := newRef(7)
 	return map[string][]byte{
-		"head":    must(encodeHead(7, []byte("sealed"), []byte("box"))),
-		"shelves": must(encodeShelves([]*shelf{{Tenant{"acme", [32]byte{1}}, []*page{{ref: r}}}, {Tenant{"bloom", [32]byte{2}}, nil}})),
-		"page":    must(encodePage([]entry{{wire.Person{1}, r}, {wire.Person{2}, r}})),
-		"record":  must(encodeRecord(&Record{Person: wire.Person{1}, Left: [][]byte{{1}}, Right: [][]byte{{2}, {3}}})),
+		"head": must(encodeHead(7, []byte("sealed"), []byte("box"))),
+		"content": must(encodeContent([]*shelf{
+			{Tenant: Tenant{"acme", [32]byte{1}, []byte("signed")}, signing: key{3}, pages: []*page{{ref: r}}, owed: []owed{{handle: [32]byte{4}, before: 1, after: 2}}},
+			{Tenant: Tenant{Name: "bloom", Operator: [32]byte{2}}, signing: key{5}},
+		}, key{9})),
+		"page":   must(encodePage([]entry{{wire.Person{1}, r}, {wire.Person{2}, r}})),
+		"body":   must(encodeBody(&shelf{Tenant: Tenant{Recovery: []byte("signed")}, pages: []*page{{ref: r}}})),
+		"record": must(encodeRecord(&Record{Person: wire.Person{1}, Left: [][]byte{{1}}, Right: [][]byte{{2}, {3}}})),
 	}
 }
 
@@ -32,8 +36,12 @@ func parse(b []byte) map[string][]byte {
 	if f, err := decodeHead(b, 7); err == nil {
 		got["head"], _ = encodeHead(f.Epoch, f.Sealed, f.Box)
 	}
-	if f, err := decodeShelves(b); err == nil {
-		got["shelves"], _ = encodeShelves(f)
+	if f, importing, err := decodeContent(b); err == nil {
+		got["content"], _ = encodeContent(f, importing)
+	}
+	s := &shelf{}
+	if err := s.decodeBody(b); err == nil {
+		got["body"], _ = encodeBody(s)
 	}
 	if f, err := decodePage(b); err == nil {
 		got["page"], _ = encodePage(f)
@@ -59,9 +67,9 @@ func TestForms(t *testing.T) {
 		if got := parse(append(b, 0)); len(got) > 0 {
 			t.Errorf("%s with a byte more reads as %v", name, got)
 		}
-		b[1] = 2
+		b[1] = 3
 		if got := parse(b); len(got) > 0 {
-			t.Errorf("%s of version 2 reads as %v", name, got)
+			t.Errorf("%s of version 3 reads as %v", name, got)
 		}
 	}
 	if _, err := decodeHead(samples(t)["head"], 8); !errors.Is(err, ErrAltered) {
@@ -72,9 +80,9 @@ func TestForms(t *testing.T) {
 // What a head, a page or a record may not say, although it is well formed.
 func TestFormsRefuse(t *testing.T) {
 	for name, h := range map[string]string{
-		"head without a sealed key": "8401074040",
-		"record without captures":   "84015001000000000000000000000000000000" + "8080",
-		"head with null":            "84010740f6",
+		"head without a sealed key": "8402074040",
+		"record without captures":   "84025001000000000000000000000000000000" + "8080",
+		"head with null":            "84020740f6",
 	} {
 		b, err := hex.DecodeString(h)
 		if err != nil {
@@ -84,7 +92,7 @@ func TestFormsRefuse(t *testing.T) {
 			t.Errorf("%s reads as %v", name, got)
 		}
 	}
-	if _, err := decodePage([]byte{0x82, 0x01, 0x80}); err == nil {
+	if _, err := decodePage([]byte{0x82, 0x02, 0x80}); err == nil {
 		t.Error("a page of nobody is a page")
 	}
 	r := newRef(1)
@@ -92,7 +100,7 @@ func TestFormsRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, err := encodeShelves([]*shelf{{Tenant: Tenant{Name: "acme"}}, {Tenant: Tenant{Name: "acme"}}})
+	same, err := encodeContent([]*shelf{{Tenant: Tenant{Name: "acme"}, signing: key{1}}, {Tenant: Tenant{Name: "acme"}, signing: key{1}}}, key{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +113,7 @@ func TestFormsRefuse(t *testing.T) {
 
 // A blob opens as what it is, for whom it is, from when it is, and as nothing else.
 func TestBoxIsBound(t *testing.T) {
-	acme, other := Tenant{"acme", [32]byte{1}}, Tenant{"acme", [32]byte{2}}
+	acme, other := Tenant{Name: "acme", Operator: [32]byte{1}}, Tenant{Name: "acme", Operator: [32]byte{2}}
 	r := newRef(3)
 	box, err := r.close(kindPage, acme, []byte("plain"))
 	if err != nil {
@@ -125,7 +133,7 @@ func TestBoxIsBound(t *testing.T) {
 	for name, open := range map[string]func() ([]byte, error){
 		"another kind":                   func() ([]byte, error) { return r.open(kindRecord, acme, box) },
 		"other operator":                 func() ([]byte, error) { return r.open(kindPage, other, box) },
-		"other tenant":                   func() ([]byte, error) { return r.open(kindPage, Tenant{"bloom", acme.Operator}, box) },
+		"other tenant":                   func() ([]byte, error) { return r.open(kindPage, Tenant{Name: "bloom", Operator: acme.Operator}, box) },
 		"another place":                  func() ([]byte, error) { return moved.open(kindPage, acme, box) },
 		"another epoch":                  func() ([]byte, error) { return later.open(kindPage, acme, box) },
 		"another key":                    func() ([]byte, error) { return rekeyed.open(kindPage, acme, box) },

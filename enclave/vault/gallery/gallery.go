@@ -17,7 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	"volar/enclave/receipt"
 	"volar/wire"
 )
 
@@ -29,7 +31,8 @@ type Sealer interface {
 	Seal(ctx context.Context, epoch uint64, secret []byte) ([]byte, error)
 	// Unseal opens what Seal made for the epoch at which the counter stands.
 	Unseal(ctx context.Context, epoch uint64, sealed []byte) ([]byte, error)
-	// Commit moves the counter from epoch-1 to epoch, or fails.
+	// Commit moves the counter from epoch-1 to epoch, or fails. After an
+	// error the counter stands at one of the two, for good: Epoch says which.
 	Commit(ctx context.Context, epoch uint64) error
 }
 
@@ -63,6 +66,7 @@ var (
 	ErrUnknown    = errors.New("no such tenant or person")
 	ErrFull       = errors.New("the tenant's gallery is full")
 	ErrFailed     = errors.New("it is not known whether an earlier change was committed: start the vault again")
+	ErrUncertain  = errors.New("nobody is deleted before the gallery is certified: there could be no receipt")
 )
 
 // Tenant is whose gallery it is. The operator's key is part of it, so that a
@@ -71,26 +75,42 @@ var (
 type Tenant struct {
 	Name     string
 	Operator [32]byte // Ed25519 public key of whoever admits devices
+	Recovery []byte   // the recovery key that the operator signed, or nil; see enclave/recovery
 }
 
 // Gallery is the encrypted gallery of all tenants. Its methods may be called
-// at the same time; changes take their turn.
+// at the same time.
 type Gallery struct {
 	sealer Sealer
 	blobs  Blobs
+	wait   time.Duration // how long a change that is not urgent waits for others
 
-	mu      sync.Mutex
-	epoch   uint64   // of the head that is committed
-	shelves []*shelf // what that head says, by tenant name
-	settled bool     // no head of a later epoch has ever been given to the store
-	litter  []string // keys that nothing points to any more
+	importing key // seed of the import key while a restore waits for its grants; set by Open alone
+
+	turn    sync.Mutex // held while a change is prepared and committed; guards what follows
+	settled bool       // no head of a later epoch has ever been given to the store
+	current []string   // names of the blobs that are the committed head
+	litter  []string   // names that nothing points to any more
+	program [32]byte   // measurement of this vault, once certified
+
+	mu      sync.Mutex // never held for long; guards what follows
+	epoch   uint64     // of the head that is committed
+	shelves []*shelf   // what that head says, by tenant name
 	failed  error
+	queue   []*op
+	running bool
+	wake    chan struct{}
 }
 
 // shelf is one tenant's part of the gallery.
 type shelf struct {
 	Tenant
-	pages []*page
+	open    bool // its tenant is among those given to Open
+	signing key  // Ed25519 seed of the tenant's receipt key
+	pages   []*page
+	tree    receipt.Tree
+	root    [32]byte // of the tree
+	owed    []owed   // receipts that the store may not hold yet
 }
 
 // page lists some of a tenant's records.
@@ -106,43 +126,26 @@ type entry struct {
 }
 
 // Put stores a record, in place of the person's old one if there is one. When
-// it returns nil the record outlives the process; after an error it is as it was.
+// it returns nil the record is on disk and committed: it outlives the process
+// and is there in every epoch to come. After an error it is as it was. It
+// waits for other changes to be committed with it, as Options says.
 func (g *Gallery) Put(ctx context.Context, tenant string, r *Record) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	err := g.change(ctx, tenant, r.Person, func(c *change, s *shelf, at *page) error {
-		e, err := c.record(s.Tenant, r)
-		if err != nil {
-			return err
-		}
-		if at == nil {
-			if at, err = s.room(); err != nil {
-				return err
-			}
-		}
-		return c.replace(s, at, at.with(e))
-	})
-	if err != nil {
+	if err := g.submit(ctx, &op{tenant: tenant, person: r.Person, record: r}); err != nil {
 		return fmt.Errorf("gallery: store record: %w", err)
 	}
 	return nil
 }
 
-// Delete forgets a person: when it returns nil, the key of the record is
-// gone, so that no copy of the store can give it back.
-func (g *Gallery) Delete(ctx context.Context, tenant string, person wire.Person) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	err := g.change(ctx, tenant, person, func(c *change, s *shelf, at *page) error {
-		if at == nil {
-			return ErrUnknown
-		}
-		return c.replace(s, at, at.without(person))
-	})
-	if err != nil {
-		return fmt.Errorf("gallery: delete record: %w", err)
+// Delete forgets a person: when it returns nil the key of the record is
+// gone, so that no copy of the store can give it back. The receipt says so,
+// signed with the tenant's receipt key (wire.VerifyReceipt). It waits for
+// nothing but a change that is being committed.
+func (g *Gallery) Delete(ctx context.Context, tenant string, person wire.Person) (signed []byte, err error) {
+	o := &op{tenant: tenant, person: person}
+	if err := g.submit(ctx, o); err != nil {
+		return nil, fmt.Errorf("gallery: delete record: %w", err)
 	}
-	return nil
+	return o.receipt, nil
 }
 
 // Failed says why no change is possible any more, or nil. The process must
@@ -164,13 +167,47 @@ func (g *Gallery) Epoch() uint64 {
 func (g *Gallery) People(tenant string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := 0
 	if s := find(g.shelves, tenant); s != nil {
-		for _, p := range s.pages {
-			n += len(p.entries)
-		}
+		return s.tree.Len()
 	}
-	return n
+	return 0
+}
+
+// Root is the root of a tenant's tree, as receipts of this epoch name it.
+func (g *Gallery) Root(tenant string) [32]byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := find(g.shelves, tenant); s != nil {
+		return s.root
+	}
+	return [32]byte{}
+}
+
+// state is what is committed.
+func (g *Gallery) state() (epoch uint64, shelves []*shelf, failed error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.epoch, g.shelves, g.failed
+}
+
+func (g *Gallery) setEpoch(epoch uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.epoch = epoch
+}
+
+func (g *Gallery) setShelves(shelves []*shelf) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shelves = shelves
+}
+
+// fail ends all changes for good.
+func (g *Gallery) fail(why error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failed = why
+	return why
 }
 
 // find returns a tenant's shelf, or nil.
@@ -183,30 +220,14 @@ func find(shelves []*shelf, tenant string) *shelf {
 	return nil
 }
 
-// page returns the page that lists a person, or nil.
-func (s *shelf) page(person wire.Person) *page {
+// page returns the page that lists a person and the person's place in it, or nil.
+func (s *shelf) page(person wire.Person) (*page, int) {
 	for _, p := range s.pages {
-		if p.index(person) >= 0 {
-			return p
+		if i := p.index(person); i >= 0 {
+			return p, i
 		}
 	}
-	return nil
-}
-
-// room returns a page with a free place. A new page begins only when all are
-// full, so there are never more than maxPages.
-func (s *shelf) room() (*page, error) {
-	for _, p := range s.pages {
-		if len(p.entries) < pageSize {
-			return p, nil
-		}
-	}
-	if len(s.pages) >= maxPages {
-		return nil, fmt.Errorf("%w: %d people", ErrFull, MaxPeople)
-	}
-	p := &page{}
-	s.pages = append(s.pages, p)
-	return p, nil
+	return nil, -1
 }
 
 func (p *page) index(person wire.Person) int {
@@ -218,23 +239,12 @@ func (p *page) index(person wire.Person) int {
 	return -1
 }
 
-// with returns the page's entries with one more, or with one in place of the same person's.
-func (p *page) with(e entry) []entry {
-	list := append(make([]entry, 0, len(p.entries)+1), p.entries...)
-	if i := p.index(e.person); i >= 0 {
-		list[i] = e
-		return list
-	}
-	return append(list, e)
+// handle is what stands for a person in the tenant's tree.
+func (s *shelf) handle(person wire.Person) [32]byte {
+	return receipt.Handle(s.Name, s.Operator, person)
 }
 
-// without returns the page's entries without a person's.
-func (p *page) without(person wire.Person) []entry {
-	list := make([]entry, 0, len(p.entries))
-	for _, e := range p.entries {
-		if e.person != person {
-			list = append(list, e)
-		}
-	}
-	return list
+// leaf is an entry's place in the tenant's tree.
+func (s *shelf) leaf(e entry) receipt.Leaf {
+	return receipt.Leaf{Handle: s.handle(e.person), Record: e.ref.Hash}
 }

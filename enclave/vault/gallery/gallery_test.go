@@ -35,7 +35,7 @@ func TestRestore(t *testing.T) {
 	put(t, g, "acme", 1, "one")
 	put(t, g, "bloom", 0, "bloom's zero")
 	put(t, g, "acme", 1, "one again")
-	if err := g.Delete(ctx, "acme", wire.Person{0, 1}); err != nil {
+	if _, err := g.Delete(ctx, "acme", wire.Person{0, 1}); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := g.People("acme"), g.People("bloom"); a != 1 || b != 1 {
@@ -44,8 +44,8 @@ func TestRestore(t *testing.T) {
 	want := people{who("acme", 1): "one again", who("bloom", 0): "bloom's zero"}
 	g, got = m.mustOpen(both...)
 	same(t, "after a restart", got, want)
-	if len(m.blobs) != 5 { // a head, two pages, two records
-		t.Errorf("%d blobs are left", len(m.blobs))
+	if n := m.own(); n != 5 { // a head, two pages, two records
+		t.Errorf("%d blobs are left", n)
 	}
 
 	_, got = m.mustOpen(bloom) // a tenant that is not configured rests
@@ -69,8 +69,8 @@ func TestRefuses(t *testing.T) {
 		want error
 	}{
 		"unknown tenant":         {func() error { return g.Put(ctx, "nobody", record(1, "x")) }, gallery.ErrUnknown},
-		"unknown person":         {func() error { return g.Delete(ctx, "acme", wire.Person{9}) }, gallery.ErrUnknown},
-		"person of other tenant": {func() error { return g.Delete(ctx, "bloom", wire.Person{0, 1}) }, gallery.ErrUnknown},
+		"unknown person":         {func() error { _, err := g.Delete(ctx, "acme", wire.Person{9}); return err }, gallery.ErrUnknown},
+		"person of other tenant": {func() error { _, err := g.Delete(ctx, "bloom", wire.Person{0, 1}); return err }, gallery.ErrUnknown},
 		"other operator":         {func() error { _, _, err := m.open(gallery.Tenant{Name: "acme", Operator: [32]byte{9}}); return err }, gallery.ErrOperator},
 		"lost store":             {func() error { _, _, err := (&machine{t: t, epoch: m.epoch}).open(both...); return err }, gallery.ErrRolledBack},
 		"lost platform":          {func() error { _, _, err := (&machine{t: t, blobs: m.blobs}).open(both...); return err }, gallery.ErrForeign},
@@ -124,18 +124,18 @@ func TestManyPeople(t *testing.T) {
 		if i%3 == 0 {
 			continue
 		}
-		if err := g.Delete(ctx, "acme", wire.Person{byte(i), byte(i >> 8), 1}); err != nil {
+		if _, err := g.Delete(ctx, "acme", wire.Person{byte(i), byte(i >> 8), 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	left := 0
-	_, err := gallery.Open(ctx, m.sealer(), m, []gallery.Tenant{acme}, func(_ string, r *gallery.Record) error {
+	_, err := gallery.Open(ctx, m.sealer(), m, gallery.Options{Tenants: []gallery.Tenant{acme}, Load: func(_ string, r *gallery.Record) error {
 		if i := int(r.Person[0]) + int(r.Person[1])<<8; i%3 != 0 {
 			return fmt.Errorf("person %d is back", i)
 		}
 		left++
 		return nil
-	})
+	}})
 	if err != nil || left != n/3 || count("rec/") != n/3 {
 		t.Errorf("%d people left with %d records, want %d; %v", left, count("rec/"), n/3, err)
 	}

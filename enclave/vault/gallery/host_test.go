@@ -48,6 +48,9 @@ func TestHostCannotChangeOneBlob(t *testing.T) {
 	}
 	keys, tried := slices.Sorted(maps.Keys(m.blobs)), 0
 	for _, k := range keys {
+		if paper(k) {
+			continue
+		}
 		try("lose "+k, func(c *machine) { delete(c.blobs, k) }, gallery.ErrMissing, gallery.ErrRolledBack)
 		for _, bit := range []int{0, 1, 100, 8*len(m.blobs[k]) - 1} {
 			try(fmt.Sprintf("flip bit %d of %s", bit, k), func(c *machine) {
@@ -80,7 +83,7 @@ func TestDeletedIsGone(t *testing.T) {
 	m, _ := aged(t)
 	g, _ := m.mustOpen(both...)
 	before := m.copy()
-	if err := g.Delete(ctx, "acme", wire.Person{1, 1}); err != nil {
+	if _, err := g.Delete(ctx, "acme", wire.Person{1, 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := (&machine{t: t, blobs: before.blobs, epoch: m.epoch}).open(both...); !errors.Is(err, gallery.ErrRolledBack) {
@@ -134,7 +137,7 @@ func play(m *machine) map[byte][]string {
 	}
 	for _, s := range scenario {
 		if s.text == "" {
-			err = g.Delete(ctx, "acme", wire.Person{s.person, 1})
+			_, err = g.Delete(ctx, "acme", wire.Person{s.person, 1})
 		} else {
 			err = g.Put(ctx, "acme", record(s.person, s.text))
 		}
@@ -171,7 +174,7 @@ func TestEveryWriteFails(t *testing.T) {
 					t.Errorf("%+v: person %d is %q, may be %q", f, person, text, texts)
 				}
 			}
-			if heads := len(m.blobs); heads > 1+1+3 {
+			if heads := m.own(); heads > 1+1+3 {
 				t.Errorf("%+v: %d blobs are left after a start", f, heads)
 			}
 		}
@@ -198,7 +201,8 @@ func TestHostCannotFork(t *testing.T) {
 			for i := range 3 {
 				s := step{byte(rng.IntN(3)), fmt.Sprint(seed, rng.Uint32(), i)}
 				if rng.IntN(3) == 0 {
-					s.text, err = "", g.Delete(ctx, "acme", wire.Person{s.person, 1})
+					s.text = ""
+					_, err = g.Delete(ctx, "acme", wire.Person{s.person, 1})
 					if errors.Is(err, gallery.ErrUnknown) {
 						continue
 					}

@@ -2,61 +2,101 @@ package gallery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"volar/enclave/recovery"
 	"volar/wire"
 )
 
-// Open restores the gallery and calls load with every record of the tenants
-// given; the record is wiped when load returns. It fails if the store lost,
-// changed or rolled back anything that the gallery points to, and never
-// repairs. A tenant that is new begins with nothing; one that is not given
-// stays as it is.
-func Open(ctx context.Context, sealer Sealer, blobs Blobs, tenants []Tenant, load func(tenant string, r *Record) error) (*Gallery, error) {
-	g := &Gallery{sealer: sealer, blobs: blobs}
-	if err := g.open(ctx, tenants, load); err != nil {
+// Options is how a gallery is opened.
+type Options struct {
+	Tenants []Tenant
+	// Wait is how long a stored record waits for others, so that they share
+	// one epoch: a platform's counter is slow, and wears out. Deletions never
+	// wait. 0: only changes that meet anyway share one.
+	Wait time.Duration
+	// Restore lets a platform without a gallery take over the one in the
+	// store, once each tenant's share holders have granted it.
+	Restore bool
+	// Load is called with every record of the tenants; it is wiped when Load returns.
+	Load func(tenant string, r *Record) error
+}
+
+// Open restores the gallery. It fails if the store lost, changed or rolled
+// back anything that the gallery points to, and never repairs. A tenant that
+// is new begins with nothing; one that is not given stays as it is.
+func Open(ctx context.Context, sealer Sealer, blobs Blobs, o Options) (*Gallery, error) {
+	g := &Gallery{sealer: sealer, blobs: blobs, wait: o.Wait, wake: make(chan struct{}, 1)}
+	if err := g.open(ctx, o); err != nil {
 		return nil, fmt.Errorf("gallery: open: %w", err)
 	}
 	return g, nil
 }
 
-func (g *Gallery) open(ctx context.Context, tenants []Tenant, load func(string, *Record) error) (err error) {
+func (g *Gallery) open(ctx context.Context, o Options) (err error) {
 	if g.epoch, err = g.sealer.Epoch(ctx); err != nil {
 		return err
 	}
 	if g.epoch == 0 {
-		err = g.checkEmpty(ctx)
+		err = g.begin(ctx, o.Restore)
 	} else {
 		err = g.readHead(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	if err := g.admit(tenants); err != nil {
-		return err
+	if g.importing != (key{}) {
+		return g.restore(ctx, o)
 	}
-	for _, s := range g.shelves {
-		wanted := slices.ContainsFunc(tenants, func(t Tenant) bool { return t.Name == s.Name })
-		for _, p := range s.pages {
-			if err := g.readPage(ctx, s.Tenant, p); err != nil {
-				return err
-			}
-			if !wanted {
-				continue
-			}
-			for i := range p.entries {
-				if err := g.readRecord(ctx, s.Tenant, &p.entries[i], load); err != nil {
-					return err
-				}
-			}
-		}
+	if err := g.read(ctx, o, nil); err != nil {
+		return err
 	}
 	if err := g.settle(ctx); err != nil {
 		return err
 	}
 	return g.collect(ctx)
+}
+
+// read reads all pages, and the records of the tenants that are wanted but of
+// nobody who is to be forgotten.
+func (g *Gallery) read(ctx context.Context, o Options, forget map[[32]byte]bool) error {
+	if err := g.admit(o.Tenants); err != nil {
+		return err
+	}
+	for _, s := range g.shelves {
+		for _, p := range s.pages {
+			if err := g.readPage(ctx, s.Tenant, p); err != nil {
+				return err
+			}
+			for i := range p.entries {
+				s.tree = s.tree.With(s.leaf(p.entries[i]))
+				if !s.open || forget[s.handle(p.entries[i].person)] {
+					continue
+				}
+				if err := g.readRecord(ctx, s.Tenant, &p.entries[i], o.Load); err != nil {
+					return err
+				}
+			}
+		}
+		if root := s.tree.Root(); root != s.root {
+			return fmt.Errorf("tenant %s: %w: its records have another root than the head says", s.Name, ErrAltered)
+		}
+	}
+	return nil
+}
+
+// begin lets a gallery begin at epoch 0, or a restore of another platform's.
+func (g *Gallery) begin(ctx context.Context, restore bool) error {
+	err := g.checkEmpty(ctx)
+	if errors.Is(err, ErrForeign) && restore {
+		g.importing = newRef(0).Key
+		return nil
+	}
+	return err
 }
 
 // checkEmpty lets a gallery begin at epoch 0. The heads of the first settling
@@ -99,10 +139,18 @@ func (g *Gallery) readHead(ctx context.Context) error {
 		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
 	}
 	defer clear(plain)
-	if g.shelves, err = decodeShelves(plain); err != nil {
+	if g.shelves, g.importing, err = decodeContent(plain); err != nil {
 		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
 	}
+	g.current = []string{headName(g.epoch), recovery.Name(g.epoch)}
 	return nil
+}
+
+// newShelf is the shelf of a tenant that has nobody yet.
+func newShelf(t Tenant) *shelf {
+	s := &shelf{Tenant: Tenant{Name: t.Name, Operator: t.Operator}, signing: newRef(0).Key}
+	s.root = s.tree.Root()
+	return s
 }
 
 // admit adds shelves for new tenants and refuses a tenant whose gallery was
@@ -115,11 +163,17 @@ func (g *Gallery) admit(tenants []Tenant) error {
 		if slices.ContainsFunc(tenants[:i], func(o Tenant) bool { return o.Name == t.Name }) {
 			return fmt.Errorf("tenant %s is given twice", t.Name)
 		}
-		switch s := find(g.shelves, t.Name); {
+		s := find(g.shelves, t.Name)
+		switch {
 		case s == nil:
-			g.shelves = append(g.shelves, &shelf{Tenant: t})
+			s = newShelf(t)
+			g.shelves = append(g.shelves, s)
 		case s.Operator != t.Operator:
 			return fmt.Errorf("tenant %s: %w", t.Name, ErrOperator)
+		}
+		s.open = true
+		if err := s.entrust(t.Recovery); err != nil {
+			return fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 	}
 	if len(g.shelves) > MaxTenants {
@@ -173,7 +227,10 @@ const maxCollect = 1 << 16
 
 // collect deletes what an interrupted change left in the store.
 func (g *Gallery) collect(ctx context.Context) error {
-	live := map[string]bool{headName(g.epoch): true}
+	live := map[string]bool{}
+	for _, name := range g.current {
+		live[name] = true
+	}
 	for _, s := range g.shelves {
 		for _, p := range s.pages {
 			live[p.ref.name(kindPage)] = true
@@ -188,7 +245,7 @@ func (g *Gallery) collect(ctx context.Context) error {
 		}
 		return nil
 	})
-	g.sweep(ctx)
+	g.sweep(ctx, nil)
 	return err
 }
 
@@ -198,7 +255,7 @@ const maxListed = 4 * MaxTenants * MaxPeople
 // keys calls f with every key in the store that can be the gallery's.
 func (g *Gallery) keys(ctx context.Context, f func(string) error) error {
 	seen := 0
-	for _, k := range []kind{kindHead, kindPage, kindRecord} {
+	for _, k := range []kind{kindHead, kindPage, kindRecord, kindEscrow} {
 		prefix, after := string(k)+"/", ""
 		for more := true; more; {
 			var names []string

@@ -55,10 +55,10 @@ func TestRemote(t *testing.T) {
 	})
 	got := people{}
 	open := func() (*gallery.Gallery, error) {
-		return gallery.Open(ctx, m.sealer(), remote, both, func(tenant string, r *gallery.Record) error {
+		return gallery.Open(ctx, m.sealer(), remote, gallery.Options{Tenants: both, Load: func(tenant string, r *gallery.Record) error {
 			got[who(tenant, r.Person[0])] = string(r.Left[0])
 			return nil
-		})
+		}})
 	}
 	g, err := open()
 	if err != nil {
@@ -116,7 +116,7 @@ func TestListThatLies(t *testing.T) {
 	} {
 		m := newMachine(t)
 		m.mustOpen(acme)
-		_, err := gallery.Open(ctx, m.sealer(), lister{m, list}, []gallery.Tenant{acme}, nil)
+		_, err := gallery.Open(ctx, m.sealer(), lister{m, list}, gallery.Options{Tenants: []gallery.Tenant{acme}})
 		if !errors.Is(err, gallery.ErrAltered) {
 			t.Errorf("%s: %v", name, err)
 		}

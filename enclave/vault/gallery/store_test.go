@@ -84,6 +84,22 @@ func (m *machine) Apply(_ context.Context, puts []wire.Blob, deletes []string) e
 	})
 }
 
+// own counts the blobs that are the gallery's own, and not people's papers.
+func (m *machine) own() (n int) {
+	for key := range m.blobs {
+		if !paper(key) {
+			n++
+		}
+	}
+	return n
+}
+
+// paper says whether a blob is for people to read, and nothing to the gallery.
+func paper(key string) bool {
+	kind, _, _ := strings.Cut(key, "/")
+	return kind == "receipt" || kind == "absence" || kind == "voucher"
+}
+
 // sealer is a new start of the platform.
 func (m *machine) sealer() gallery.Sealer {
 	p, err := simulated.New(simulated.Config{
@@ -136,13 +152,24 @@ type people map[string]string
 
 func who(tenant string, person byte) string { return tenant + "/" + string('A'+rune(person)) }
 
+// program is the measurement of the vault in these tests.
+var program = [32]byte{0xab}
+
 // open starts a vault's gallery.
 func (m *machine) open(tenants ...gallery.Tenant) (*gallery.Gallery, people, error) {
+	return m.openWith(gallery.Options{Tenants: tenants})
+}
+
+func (m *machine) openWith(o gallery.Options) (*gallery.Gallery, people, error) {
 	got := people{}
-	g, err := gallery.Open(ctx, m.sealer(), m, tenants, func(tenant string, r *gallery.Record) error {
+	o.Load = func(tenant string, r *gallery.Record) error {
 		got[who(tenant, r.Person[0])] = string(r.Left[0])
 		return nil
-	})
+	}
+	g, err := gallery.Open(ctx, m.sealer(), m, o)
+	if err == nil && g.Importing() == nil {
+		err = g.Certify(ctx, program, func(_ gallery.Tenant, key ed25519.PublicKey) ([]byte, error) { return key, nil })
+	}
 	return g, got, err
 }
 
