@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -22,22 +23,27 @@ const (
 type config struct {
 	tenants []vault.Tenant
 	fpir    float64
+	restore bool
 }
 
 // configFile is the configuration as TOML:
 //
 //	false_positives = 1e-4      # optional: share of strangers that may be named
+//	restore = true              # optional: take over another platform's gallery, see palmctl recovery
 //	[[tenants]]
 //	name = "acme"
 //	operator = "8f…"            # 64 hex digits: Ed25519 key that signs devices' credentials
+//	recovery = "0oRD…"          # optional, base64: the recovery key that the operator signed
 type configFile struct {
 	FalsePositives *float64     `toml:"false_positives"`
+	Restore        bool         `toml:"restore"`
 	Tenants        []tenantFile `toml:"tenants"`
 }
 
 type tenantFile struct {
 	Name     string `toml:"name"`
 	Operator string `toml:"operator"`
+	Recovery string `toml:"recovery"`
 }
 
 // parseConfig reads the configuration. A key that it does not know is an error.
@@ -53,7 +59,7 @@ func parseConfig(b []byte) (config, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return config{}, fmt.Errorf("read the configuration: unknown key %q", unknown[0].String())
 	}
-	cfg := config{fpir: defaultFPIR}
+	cfg := config{fpir: defaultFPIR, restore: f.Restore}
 	if f.FalsePositives != nil {
 		cfg.fpir = *f.FalsePositives
 	}
@@ -65,7 +71,11 @@ func parseConfig(b []byte) (config, error) {
 		if err != nil || len(key) != 32 {
 			return config{}, fmt.Errorf("read the configuration: tenant %d: operator is not 64 hex digits", i+1)
 		}
-		cfg.tenants = append(cfg.tenants, vault.Tenant{Name: t.Name, Operator: [32]byte(key)})
+		recovery, err := base64.StdEncoding.DecodeString(t.Recovery)
+		if err != nil {
+			return config{}, fmt.Errorf("read the configuration: tenant %d: recovery is not base64", i+1)
+		}
+		cfg.tenants = append(cfg.tenants, vault.Tenant{Name: t.Name, Operator: [32]byte(key), Recovery: recovery})
 	}
 	return cfg, nil
 }

@@ -41,6 +41,10 @@ const (
 // whoever starts it again gets another.
 const keyLife = 24 * time.Hour
 
+// batch is the least time between two epochs of enrolments: a chip's counter
+// takes a tenth of a second or more for a step, and lasts for a limited number of them.
+const batch = 2 * time.Second
+
 func main() {
 	if len(os.Args) > 1 {
 		os.Exit(selfprobe(os.Args[1:], os.Stdout, os.Stderr))
@@ -76,7 +80,8 @@ func run() error {
 	ctx := context.Background()
 	platform := broker.NewClient(os.NewFile(fdPlatform, "platform"))
 	blobs := gallery.NewRemote(os.NewFile(fdBlobs, "blobs"))
-	v, err := vault.New(ctx, vault.Config{Platform: platform, Blobs: blobs, Tenants: cfg.tenants, FPIR: cfg.fpir})
+	v, err := vault.New(ctx, vault.Config{Platform: platform, Blobs: blobs, Tenants: cfg.tenants,
+		FPIR: cfg.fpir, Batch: batch, Restore: cfg.restore})
 	if err != nil {
 		return err
 	}

@@ -52,8 +52,8 @@ type Config struct {
 	// FPIR is the wanted share of strangers' searches that name somebody:
 	// above 0 and at most 1e-3, because the configuration comes from the host.
 	FPIR float64
-	// Batch is how long an enrolment or an update waits for others to be
-	// committed with it: see gallery.Options.Wait.
+	// Batch is the least time between two epochs of enrolments and updates:
+	// see gallery.Options.Wait.
 	Batch time.Duration
 	// Restore lets the vault of a new platform take over the gallery in the
 	// store: see gallery.Options.Restore.

@@ -17,7 +17,6 @@ type op struct {
 	person wire.Person
 	record *Record // nil deletes
 
-	begun   time.Time
 	done    chan struct{}
 	err     error
 	receipt []byte
@@ -35,7 +34,7 @@ func (g *Gallery) submit(ctx context.Context, o *op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o.begun, o.done = time.Now(), make(chan struct{})
+	o.done = make(chan struct{})
 	g.mu.Lock()
 	if g.failed != nil {
 		defer g.mu.Unlock()
@@ -69,6 +68,7 @@ func (g *Gallery) run(ctx context.Context) {
 		g.mu.Unlock()
 		g.settleOps(ctx, ops)
 		g.mu.Lock()
+		g.last = time.Now()
 		if len(g.queue) == 0 {
 			g.queue, g.running = nil, false
 			g.mu.Unlock()
@@ -79,7 +79,9 @@ func (g *Gallery) run(ctx context.Context) {
 }
 
 // gather waits until the queue is worth an epoch: it holds an urgent change,
-// or as many as one epoch takes, or its first one has waited long enough.
+// or as many as one epoch takes, or the last epoch is long enough ago. So a
+// change that comes alone is committed at once, and of many that come
+// together the counter sees no more than one epoch in each wait.
 func (g *Gallery) gather() {
 	for {
 		g.mu.Lock()
@@ -87,7 +89,7 @@ func (g *Gallery) gather() {
 		for _, o := range g.queue {
 			ripe = ripe || o.urgent()
 		}
-		left := time.Until(g.queue[0].begun.Add(g.wait))
+		left := time.Until(g.last.Add(g.wait))
 		g.mu.Unlock()
 		if ripe || left <= 0 {
 			return

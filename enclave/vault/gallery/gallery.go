@@ -83,7 +83,7 @@ type Tenant struct {
 type Gallery struct {
 	sealer Sealer
 	blobs  Blobs
-	wait   time.Duration // how long a change that is not urgent waits for others
+	wait   time.Duration // the least time between two epochs of changes that are not urgent
 
 	importing key // seed of the import key while a restore waits for its grants; set by Open alone
 
@@ -99,6 +99,7 @@ type Gallery struct {
 	failed  error
 	queue   []*op
 	running bool
+	last    time.Time // of the last batch
 	wake    chan struct{}
 }
 

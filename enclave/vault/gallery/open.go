@@ -15,9 +15,10 @@ import (
 // Options is how a gallery is opened.
 type Options struct {
 	Tenants []Tenant
-	// Wait is how long a stored record waits for others, so that they share
-	// one epoch: a platform's counter is slow, and wears out. Deletions never
-	// wait. 0: only changes that meet anyway share one.
+	// Wait is the least time between two epochs of stored records: those that
+	// come meanwhile share the next one, because a platform's counter is slow
+	// and wears out. Deletions never wait. 0: only changes that meet anyway
+	// share an epoch.
 	Wait time.Duration
 	// Restore lets a platform without a gallery take over the one in the
 	// store, once each tenant's share holders have granted it.
