@@ -50,10 +50,11 @@ type limiter struct {
 }
 
 // allows says whether a palm may be looked at now.
-func (l *limiter) allows(c claim) bool {
+func (l *limiter) allows(c claim) bool { return l.allowsAt(c, time.Now()) }
+
+func (l *limiter) allowsAt(c claim, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
 	named := c.person != wire.Person{}
 	return !(named && l.rows.at(c).blocked(now) ||
 		named && l.persons.at(claim{c.tenant, [32]byte{}, c.person}).full(now, identityBurst, identityEvery) ||
@@ -64,10 +65,11 @@ func (l *limiter) allows(c claim) bool {
 // note counts what came of a palm that was looked at. A success ends the row
 // of its claim; the other counts only leak, or else whoever has one palm that
 // is enrolled could try others for ever.
-func (l *limiter) note(c claim, ok bool) {
+func (l *limiter) note(c claim, ok bool) { l.noteAt(c, ok, time.Now()) }
+
+func (l *limiter) noteAt(c claim, ok bool, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
 	named := c.person != wire.Person{}
 	if ok {
 		delete(l.rows, c)
@@ -101,8 +103,10 @@ func (r *refusals) full(now time.Time, burst int, every time.Duration) bool {
 	return r != nil && r.count-r.leaked(now, every) >= burst
 }
 
+// leaked is never negative: a clock that goes back, if there is such a
+// machine, forgives nothing.
 func (r *refusals) leaked(now time.Time, every time.Duration) int {
-	return int(min(now.Sub(r.last)/every, time.Duration(r.count)))
+	return int(min(max(now.Sub(r.last)/every, 0), time.Duration(r.count)))
 }
 
 // pour adds a refusal to a bucket.
