@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+
 	"volar/enclave/attest"
 	"volar/enclave/attest/tpm"
 	"volar/enclave/attest/tpm/swtpm"
@@ -167,4 +170,37 @@ func verify(t testing.TB, e attest.Evidence, p attest.Policy) (attest.Claims, er
 	b, err := e.Marshal()
 	must(t, err)
 	return attest.Verify(b, p, nonce, time.Now(), tpm.Verifier{})
+}
+
+// raw is a connection of somebody else's to the same TPM.
+func (b *board) raw() transport.TPM { return socket(swtpm.Socket(b.dir)) }
+
+// extend extends a register, as anybody may.
+func (b *board) extend(pcr uint, event string) {
+	b.t.Helper()
+	b.extendDigest(pcr, sha256.Sum256([]byte(event)))
+}
+
+func (b *board) extendDigest(pcr uint, d [32]byte) {
+	b.t.Helper()
+	_, err := tpm2.PCRExtend{
+		PCRHandle: tpm2.AuthHandle{Handle: tpm2.TPMHandle(pcr), Auth: tpm2.PasswordAuth(nil)},
+		Digests:   tpm2.TPMLDigestValues{Digests: []tpm2.TPMTHA{{HashAlg: tpm2.TPMAlgSHA256, Digest: d[:]}}},
+	}.Execute(b.raw())
+	must(b.t, err)
+}
+
+// measure extends M, as a launcher does.
+func (b *board) measure(program [32]byte) {
+	b.t.Helper()
+	b.extendDigest(tpm.VaultPCR, attest.MeasurementDigest(program))
+}
+
+func isRC(err error, rc tpm2.TPMRC) bool { return errors.Is(err, rc) }
+
+func wantRC(t testing.TB, what string, err error, rc tpm2.TPMRC) {
+	t.Helper()
+	if !isRC(err, rc) {
+		t.Errorf("%s: %v, want %v", what, err, rc)
+	}
 }

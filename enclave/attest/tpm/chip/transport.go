@@ -76,7 +76,7 @@ func dial(path string) (transport.TPMCloser, error) {
 			return linuxtpm.Open(path)
 		case err == nil:
 			var c net.Conn
-			if c, err = net.DialTimeout("unix", path, replyComes); err == nil {
+			if c, err = socket(path).connect(); err == nil {
 				c.Close()
 				return socket(path), nil
 			}
@@ -100,7 +100,7 @@ type socket string
 
 // Send implements transport.TPM.
 func (s socket) Send(command []byte) ([]byte, error) {
-	c, err := net.DialTimeout("unix", string(s), replyComes)
+	c, err := s.connect()
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,16 @@ func (s socket) Send(command []byte) ([]byte, error) {
 	reply := append(header, make([]byte, size-headerSize)...)
 	_, err = io.ReadFull(c, reply[headerSize:])
 	return reply, err
+}
+
+// connect takes its turn: swtpm lets few wait.
+func (s socket) connect() (net.Conn, error) {
+	for end := time.Now().Add(replyComes); ; time.Sleep(time.Millisecond) {
+		c, err := net.DialTimeout("unix", string(s), replyComes)
+		if !errors.Is(err, syscall.EAGAIN) || time.Now().After(end) {
+			return c, err
+		}
+	}
 }
 
 // Close implements io.Closer.
