@@ -87,8 +87,9 @@ func (k *SNP) check() error {
 type TDX struct {
 	Images []TDXImage `cbor:"1,keyasint"`
 	TCB    [16]byte   `cbor:"2,keyasint"` // TEE_TCB_SVN, the least of each part
-	QE     uint16     `cbor:"3,keyasint"` // the least ISV SVN of Intel's quoting enclave
-	PCE    uint16     `cbor:"4,keyasint"` // the least SVN of the provisioning enclave
+	CPU    [16]byte   `cbor:"3,keyasint"` // CPUSVN of the processor's certificate, the least of each part
+	QE     uint16     `cbor:"4,keyasint"` // the least ISV SVN of Intel's quoting enclave
+	PCE    uint16     `cbor:"5,keyasint"` // the least SVN of the provisioning enclave
 }
 
 // TDXImage is what a trust domain measures as (SHA-384): its first memory,
