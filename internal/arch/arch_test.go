@@ -55,13 +55,15 @@ var excused = map[string]string{
 
 // only lists libraries that one place alone may import.
 var only = map[string]string{
-	"gocv.io/x/gocv":            "firmware/vision",
-	"github.com/flynn/noise":    "wire/link",
-	"github.com/google/go-tpm":  "enclave/attest/tpm",
-	"modernc.org/sqlite":        "enclave/host/store",
-	"github.com/spf13/cobra":    "cmd",
-	"github.com/foxglove/mcap":  "hal/tape",
-	"github.com/fxamacker/cbor": "wire/canonical",
+	"gocv.io/x/gocv":                 "firmware/vision",
+	"github.com/flynn/noise":         "wire/link",
+	"github.com/google/go-tpm":       "enclave/attest/tpm",
+	"github.com/google/go-sev-guest": "enclave/attest/sevsnp",
+	"github.com/google/go-tdx-guest": "enclave/attest/tdx",
+	"modernc.org/sqlite":             "enclave/host/store",
+	"github.com/spf13/cobra":         "cmd",
+	"github.com/foxglove/mcap":       "hal/tape",
+	"github.com/fxamacker/cbor":      "wire/canonical",
 }
 
 func under(pkg, part string) bool {

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"volar/enclave/attest"
+	"volar/enclave/attest/nitro"
+	"volar/enclave/attest/sevsnp"
 	"volar/enclave/attest/simulated"
+	"volar/enclave/attest/tdx"
 	"volar/enclave/attest/tpm"
 	"volar/hal"
 	"volar/wire/link"
@@ -24,7 +27,7 @@ const seenKey = "vault.seen"
 
 // verifiers are the kinds of evidence that a unit can check. Which of them
 // it accepts is the policy's to say.
-var verifiers = []attest.Verifier{tpm.Verifier{}, simulated.Verifier{}}
+var verifiers = []attest.Verifier{tpm.Verifier{}, nitro.Verifier{}, sevsnp.Verifier{}, tdx.Verifier{}, simulated.Verifier{}}
 
 // Dialer returns what firmware.Config.Dial wants. Every session, and every
 // renewal of one, begins with the policy of that moment and fresh evidence;
