@@ -72,6 +72,10 @@ with a line that says what to do next.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().Bool("json", false, "print results and errors as JSON")
+	root.AddCommand(
+		newReceiptCommand(),
+		newRecoveryCommand(),
+	)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err, "see '%s --help'", c.CommandPath())
 	})

@@ -31,7 +31,7 @@ type escrowForm struct {
 }
 
 // MaxForgotten is how many people one grant tells the new vault to forget.
-const MaxForgotten = 1024
+const MaxForgotten = 8192
 
 // Grant is what the share holders hand to the vault of another platform.
 type Grant struct {

@@ -61,7 +61,7 @@ type keyForm struct {
 	Public     []byte
 }
 
-var codec = canonical.New(6, 1024)
+var codec = canonical.New(6, MaxForgotten)
 
 func (k Key) check() error {
 	if err := wire.CheckTenant(k.Tenant); err != nil {
