@@ -36,7 +36,7 @@ var may = map[string][]string{
 	"bench":                 {"bench", "enclave/vault", "wire", "sim/palm"},
 	"enclave/host":          {"enclave/host", "wire"},
 	"sim":                   {"sim", "hal", "wire", "boards"},
-	"eval":                  {"eval", "wire", "enclave/vault/matcher"},
+	"eval":                  {"eval", "wire", "enclave/vault/matcher", "enclave/vault/search", "sim/palm"},
 	"cmd":                   {""},
 	"internal":              {"internal"},
 	"testdata":              {},

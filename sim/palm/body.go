@@ -67,9 +67,10 @@ func (b *body) meanAlbedo(band hal.Band) float64 {
 	sum, n := 0.0, 0
 	for y := -30.0; y <= 40; y += 5 {
 		for x := -25.0; x <= 25; x += 5 {
-			// The map of a palm alone may end before.
-			i := min(max(int((x-b.tex.x0)/texelStep), 0), b.tex.w-1)
-			j := min(max(int((y-b.tex.y0)/texelStep), 0), b.tex.h-1)
+			i, j := int((x-b.tex.x0)/texelStep), int((y-b.tex.y0)/texelStep)
+			if i < 0 || j < 0 || i >= b.tex.w || j >= b.tex.h || m[j*b.tex.w+i] == 0 {
+				continue // not drawn, of a palm alone
+			}
 			w := m[j*b.tex.w+i]
 			v := float64(w & 255)
 			if band == hal.RGB {

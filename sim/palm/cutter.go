@@ -15,12 +15,12 @@ type Cutter struct {
 	light   plane
 	scratch []float32
 	pix     []byte
-	fine    []float32 // the crop at twice its side
+	rows    []uint32 // two rows of the crop at twice its side
 }
 
 // NewCutter readies a device, as NewRenderer does.
 func NewCutter(rig Rig) *Cutter {
-	return &Cutter{r: NewRenderer(rig), fine: make([]float32, 4*wire.Side*wire.Side*3)}
+	return &Cutter{r: NewRenderer(rig), rows: make([]uint32, 4*wire.Side*3)}
 }
 
 // When the two pictures of a crop are taken, and the numbers of their frames.
@@ -114,49 +114,57 @@ func (c *Cutter) blank(w, h int, room *background, part region, ms float64) *pla
 	return img
 }
 
-// cut samples a frame at twice the crop's side and averages, so that little folds over where the palm is near.
+// cut samples a frame at twice the crop's side and averages, so that little
+// folds over where the palm is near.
 func (c *Cutter) cut(f *hal.Frame, h *[9]float64, out []byte) {
-	n, scale := 3, 1.0
-	if f.Format == hal.Y10 {
-		n, scale = 1, 255.0/1023
-	}
 	const side = 2 * wire.Side
-	for y := range side {
-		v := (float64(y) + 0.5) / side
-		for x := range side {
-			px, py := through3(h, (float64(x)+0.5)/side, v)
-			sampleInto(c.fine[(y*side+x)*n:][:n], f, px, py)
+	n := len(out) / wire.Side / wire.Side
+	a, b := c.rows[:side*n], c.rows[side*n:][:side*n]
+	for y := range wire.Side {
+		sampleRow(a, f, h, (float64(2*y)+0.5)/side)
+		sampleRow(b, f, h, (float64(2*y)+1.5)/side)
+		to := out[y*wire.Side*n:][:wire.Side*n]
+		for x := range wire.Side {
+			for k := range n {
+				i := 2*x*n + k
+				to[x*n+k] = byte((a[i] + a[i+n] + b[i] + b[i+n] + 2*sampled) / (4 * sampled))
+			}
 		}
-	}
-	for i := range out {
-		y, x := i/n/wire.Side, i/n%wire.Side*n+i%n
-		a, b := c.fine[2*y*side*n:], c.fine[(2*y+1)*side*n:]
-		x += x / n * n // the first of two samples
-		out[i] = byte(float64(a[x]+a[x+n]+b[x]+b[x+n])*(0.25*scale) + 0.5)
 	}
 }
 
-// sampleInto interpolates a pixel's channels; outside the frame they are 0.
-func sampleInto(to []float32, f *hal.Frame, x, y float64) {
-	if x < 0 || y < 0 || x > float64(f.Width-1) || y > float64(f.Height-1) {
-		clear(to)
-		return
-	}
-	i, j := min(int(x), f.Width-2), min(int(y), f.Height-2)
-	ax, ay := float32(x-float64(i)), float32(y-float64(j))
+// sampled is how many steps of a sampled value make one grey level of 255.
+const sampled = 256
+
+// sampleRow interpolates a row of a crop at twice its side, at a share of the
+// square's height; outside the frame it is 0.
+func sampleRow(to []uint32, f *hal.Frame, h *[9]float64, v float64) {
+	n := len(to) / (2 * wire.Side)
 	per := f.Format.BytesPerPixel()
-	top, low := f.Pix[j*f.Stride+i*per:][:2*per], f.Pix[(j+1)*f.Stride+i*per:][:2*per]
-	mix := func(a, b, c, d float32) float32 {
-		u, v := a+ax*(b-a), c+ax*(d-c)
-		return u + ay*(v-u)
-	}
-	if f.Format == hal.Y10 {
-		ten := func(p []byte) float32 { return float32(int(p[0]) | int(p[1])<<8) }
-		to[0] = mix(ten(top), ten(top[2:]), ten(low), ten(low[2:]))
-		return
-	}
-	for c := range to {
-		to[c] = mix(float32(top[c]), float32(top[c+per]), float32(low[c]), float32(low[c+per]))
+	const du = 1.0 / (2 * wire.Side)
+	px, py, pw := h[0]*du/2+h[1]*v+h[2], h[3]*du/2+h[4]*v+h[5], h[6]*du/2+h[7]*v+h[8]
+	for i := 0; i < len(to); i += n {
+		inv := 1 / pw
+		x, y := px*inv, py*inv
+		px, py, pw = px+h[0]*du, py+h[3]*du, pw+h[6]*du
+		if x < 0 || y < 0 || x > float64(f.Width-1) || y > float64(f.Height-1) {
+			clear(to[i : i+n])
+			continue
+		}
+		col, line := min(int(x), f.Width-2), min(int(y), f.Height-2)
+		ax, ay := uint32((x-float64(col))*256), uint32((y-float64(line))*256)
+		k := line*f.Stride + col*per
+		top, low := f.Pix[k:][:2*per], f.Pix[k+f.Stride:][:2*per]
+		w00, w10, w01, w11 := (256-ax)*(256-ay), ax*(256-ay), (256-ax)*ay, ax*ay
+		if n == 1 {
+			const full = 65536 * 1023 / (255 * sampled) // for ten bits
+			ten := func(p []byte) uint32 { return uint32(p[0]) | uint32(p[1])<<8 }
+			to[i] = (w00*ten(top) + w10*ten(top[2:]) + w01*ten(low) + w11*ten(low[2:])) / full
+			continue
+		}
+		for c := range 3 {
+			to[i+c] = (w00*uint32(top[c]) + w10*uint32(top[c+3]) + w01*uint32(low[c]) + w11*uint32(low[c+3])) / (65536 / sampled)
+		}
 	}
 }
 

@@ -67,22 +67,32 @@ func tiled(src []float32, sigma float64) []float32 {
 	const n = fineTile
 	k := gaussian(sigma)
 	tmp, out := make([]float32, n*n), make([]float32, n*n)
+	sum := func(to, from []float32, w float32, a, b []float32) {
+		for i := range to {
+			to[i] = from[i] + float32(w*(a[i]+b[i]))
+		}
+	}
+	r := len(k) - 1
+	line := make([]float32, n+2*r)
 	for j := range n {
-		for i := range n {
-			s := float32(k[0] * src[j*n+i])
-			for t := 1; t < len(k); t++ {
-				s += float32(k[t] * (src[j*n+(i+t)%n] + src[j*n+(i+n-t)%n]))
-			}
-			tmp[j*n+i] = s
+		row, to := src[j*n:][:n], tmp[j*n:][:n]
+		copy(line, row[n-r:])
+		copy(line[r:], row)
+		copy(line[r+n:], row)
+		for i := range to {
+			to[i] = k[0] * row[i]
+		}
+		for t := 1; t <= r; t++ {
+			sum(to, to, k[t], line[r+t:][:n], line[r-t:][:n])
 		}
 	}
 	for j := range n {
-		for i := range n {
-			s := float32(k[0] * tmp[j*n+i])
-			for t := 1; t < len(k); t++ {
-				s += float32(k[t] * (tmp[(j+t)%n*n+i] + tmp[(j+n-t)%n*n+i]))
-			}
-			out[j*n+i] = s
+		to := out[j*n:][:n]
+		for i := range to {
+			to[i] = k[0] * tmp[j*n+i]
+		}
+		for t := 1; t <= r; t++ {
+			sum(to, to, k[t], tmp[(j+t)%n*n:][:n], tmp[(j+n-t)%n*n:][:n])
 		}
 	}
 	return out

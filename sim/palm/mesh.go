@@ -102,6 +102,9 @@ func (m *mesh) chooseCells(o *outline) {
 	m.used = make([]bool, len(m.vertices))
 	near := func(i int) bool {
 		v := &m.vertices[i]
+		if o.square != nil && !o.square.holds(v.at) {
+			return false
+		}
 		return o.dist.at(v.at.X, v.tex.Y*texelStep+o.view.y0) < 2.2
 	}
 	for j := range m.rows - 1 {

@@ -23,7 +23,17 @@ func (s Shift) apply(h [9]float64) [9]float64 {
 type Misfit struct{ RGB, NIR Shift }
 
 // DrawMisfit draws the error of firmware/vision, which finds the palm in near
-// infrared and carries it over into white light.
+// infrared and carries it over into white light: means and deviations over
+// 70 synthetic waves, half guided. What is left out, shear and aspect, deviates by less than 0.02.
 func DrawMisfit(rng *rand.Rand) Misfit {
-	return Misfit{}
+	n := Shift{
+		X:    normal(rng, 0.008, 0.0145),
+		Y:    normal(rng, -0.009, 0.014),
+		Turn: normal(rng, -0.0165, 0.016),
+		Grow: normal(rng, -0.015, 0.019),
+	}
+	c := n
+	c.X += normal(rng, 0.006, 0.015)
+	c.Y += normal(rng, 0.006, 0.0055)
+	return Misfit{RGB: c, NIR: n}
 }

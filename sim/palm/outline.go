@@ -29,7 +29,8 @@ type outline struct {
 	webs    [3]web
 	valleys [3]Point
 	bounds  box   // of the hand
-	view    box   // what of it is drawn: all of bounds, or the palm
+	view    box   // what of it is drawn: all of bounds, or the box round square
+	square  *quad // of a palm alone: what of view is drawn
 	dist    *grid // signed distance to the silhouette within view, mm, negative inside
 }
 
@@ -119,7 +120,7 @@ func newOutline(p *person, rng *rand.Rand, alone bool) *outline {
 	o.dist = newGrid(o.bounds, 1)
 	o.dist.fill(o.distance)
 	for i := range o.valleys {
-		o.valleys[i] = o.valley(i, o.dist.at)
+		o.valleys[i] = o.valley(i, 1, o.dist.at)
 	}
 	return o
 }
@@ -235,21 +236,25 @@ func (d *digit) along(q Point) (t, off float64) {
 
 // valley finds the deepest point of the gap between fingers i and i+1: down
 // the line halfway between them until there is skin.
-func (o *outline) valley(i int, dist func(x, y float64) float64) Point {
+func (o *outline) valley(i, stride int, dist func(x, y float64) float64) Point {
 	a, b := &o.fingers[i], &o.fingers[i+1]
 	from := a.joints[1].lerp(b.joints[1], 0.5)
 	to := a.joints[0].lerp(b.joints[0], 0.5)
 	step := to.sub(from).unit().times(0.1)
 	q := from
 	across := step.turn().unit()
-	for range 600 {
-		q = q.add(step)
+	for range 600 / stride {
+		q = q.add(step.times(float64(stride)))
 		// Stay on the ridge of the distance, halfway between the two skins.
 		l, r := dist(q.X-across.X, q.Y-across.Y), dist(q.X+across.X, q.Y+across.Y)
-		q = q.add(across.times(0.1 * clamp(r-l, -1, 1)))
-		if dist(q.X, q.Y) <= 0 {
+		q = q.add(across.times(0.1 * float64(stride) * clamp(r-l, -1, 1)))
+		if dist(q.X, q.Y) > 0 {
+			continue
+		}
+		if stride == 1 {
 			break
 		}
+		q, stride = q.sub(step.times(float64(stride))), 1
 	}
 	return q
 }
@@ -268,9 +273,13 @@ func polygonDistance(poly []Point, q Point) float64 {
 	a := poly[len(poly)-1]
 	for _, b := range poly {
 		ab, aq := b.sub(a), q.sub(a)
-		t := clamp(aq.dot(ab)/ab.dot(ab), 0, 1)
-		off := aq.sub(ab.times(t))
-		best = min(best, off.dot(off))
+		// A side that begins farther away than the best and its own length has
+		// nothing nearer: |aq| > r + |ab| where |aq|² > 2 (r² + |ab|²).
+		if long := ab.dot(ab); !(aq.dot(aq) > 2.0001*(best+long)) {
+			t := clamp(aq.dot(ab)/long, 0, 1)
+			off := aq.sub(ab.times(t))
+			best = min(best, off.dot(off))
+		}
 		if (a.Y > q.Y) != (b.Y > q.Y) && q.X < a.X+ab.X*(q.Y-a.Y)/ab.Y {
 			inside = !inside
 		}

@@ -81,6 +81,8 @@ func (g *grid) paintSegment(a, b Point, wa, wb, da, db float64) {
 	j1 := min(int((max(a.Y, b.Y)+reach-g.y0)/g.step), g.h-1)
 	ab := b.sub(a)
 	inv := 1 / max(ab.dot(ab), 1e-9)
+	// Beyond it no profile reaches; a little more, for rounding.
+	far := 1.0001 * bellEnd * max(wa, wb) * max(wa, wb)
 	for j := j0; j <= j1; j++ {
 		row := g.v[j*g.w:][:g.w]
 		dy := g.y0 + float64(j)*g.step - a.Y
@@ -88,8 +90,12 @@ func (g *grid) paintSegment(a, b Point, wa, wb, da, db float64) {
 			dx := g.x0 + float64(i)*g.step - a.X
 			t := clamp((dx*ab.X+dy*ab.Y)*inv, 0, 1)
 			ex, ey := dx-t*ab.X, dy-t*ab.Y
+			e := ex*ex + ey*ey
+			if e >= far {
+				continue
+			}
 			w := wa + t*(wb-wa)
-			q := (ex*ex + ey*ey) / (w * w)
+			q := e / (w * w)
 			if q >= bellEnd {
 				continue
 			}

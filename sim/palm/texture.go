@@ -44,7 +44,8 @@ func bake(p *person, o *outline, c *creases, veins *grid, rng *rand.Rand) *textu
 	b := newBaker(p, o, veins, rng)
 	b.bumpX, b.bumpY = bump.slopes()
 	for j := range t.h {
-		b.row(t, groove, soft, j)
+		first, end := o.columns(t.y0+float64(j)*texelStep, t.x0, texelStep, t.w)
+		b.row(t, groove, soft, j, first, end)
 	}
 	return t
 }
@@ -89,7 +90,8 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 	g := b.tones[0]
 	for j := range g.h {
 		y := g.y0 + float64(j)*g.step
-		for i := range g.w {
+		first, end := o.columns(y, g.x0, g.step, g.w)
+		for i := first; i < end; i++ {
 			x := g.x0 + float64(i)*g.step
 			k := j*g.w + i
 			n := 0.10*coarse.at(x, y) + 0.08*mid.at(x, y) + 0.08*small.at(x, y)
@@ -114,7 +116,10 @@ func (b *baker) toneMaps(p *person, o *outline, rng *rand.Rand) {
 func (b *baker) pads(p *person, o *outline, x, y float64) float64 {
 	bump := func(c Point, rx, ry float64) float64 {
 		dx, dy := (x-c.X)/rx, (y-c.Y)/ry
-		return math.Exp(-dx*dx - dy*dy)
+		if d := dx*dx + dy*dy; d < 40 { // beyond it nothing is left in a byte
+			return math.Exp(-d)
+		}
+		return 0
 	}
 	s := p.scale
 	v := 0.6*bump(Point{-30 * s, 34 * s}, 16*s, 24*s) + 0.7*bump(Point{35 * s, 30 * s}, 12*s, 30*s) +
@@ -125,8 +130,8 @@ func (b *baker) pads(p *person, o *outline, x, y float64) float64 {
 	return v + 0.6*bump(o.thumb.joints[3], 13*s, 13*s)
 }
 
-// row bakes one row of both maps.
-func (b *baker) row(t *texture, groove, soft *grid, j int) {
+// row bakes one row of both maps, from one column to another.
+func (b *baker) row(t *texture, groove, soft *grid, j, first, end int) {
 	y := t.y0 + float64(j)*texelStep
 	for i, g := range []*grid{b.dist, b.tones[0], b.tones[1], b.tones[2], b.tones[3], b.veins, b.deep, b.bumpX, b.bumpY} {
 		g.expand(b.slow[i], y)
@@ -135,7 +140,7 @@ func (b *baker) row(t *texture, groove, soft *grid, j int) {
 	b.fine.row(b.fineRow, b.ridge, y)
 	up, mid, down := groove.v[max(j-1, 0)*t.w:][:t.w], groove.v[j*t.w:][:t.w], groove.v[min(j+1, t.h-1)*t.w:][:t.w]
 	sup, smid, sdown := soft.v[max(j-1, 0)*t.w:][:t.w], soft.v[j*t.w:][:t.w], soft.v[min(j+1, t.h-1)*t.w:][:t.w]
-	for i := range t.w {
+	for i := first; i < end; i++ {
 		d := b.slow[0][i]
 		k := j*t.w + i
 		dist := channel(128 + float32(distScale*d))
