@@ -138,6 +138,9 @@ func (g *Gallery) changeAll(ctx context.Context, ops []*op) error {
 	if failed != nil {
 		return failed
 	}
+	if g.importing != (key{}) {
+		return ErrUnknown // there is nobody's gallery yet
+	}
 	if !g.settled {
 		if err := g.settle(ctx); err != nil {
 			return err

@@ -107,14 +107,17 @@ func (g *Gallery) Request(ctx context.Context, tenant string, evidence []byte) e
 
 // restore goes on with the restore of another platform's gallery. Until every
 // tenant has its grant the gallery stays empty and what lies in the store
-// stays as it is. Then one change brings in all of it, without the people
-// whom the grants say to forget.
+// stays as it is: only the import key is sealed, once. Then one change brings
+// in all of it, without the people whom the grants say to forget.
 func (g *Gallery) restore(ctx context.Context, o Options) error {
-	if err := g.settle(ctx); err != nil {
-		return err
+	if g.epoch == 0 {
+		return g.settle(ctx)
 	}
 	shelves, forget, err := g.grants(ctx, o.Tenants)
 	if err != nil || shelves == nil {
+		return err
+	}
+	if err := g.settle(ctx); err != nil {
 		return err
 	}
 	g.setShelves(shelves)

@@ -49,6 +49,8 @@ type machine struct {
 	old   map[string][][]byte // every value that a key ever had
 	epoch uint64
 	fault fault
+
+	sealing byte // which platform it is
 }
 
 func newMachine(t *testing.T) *machine {
@@ -103,7 +105,7 @@ func paper(key string) bool {
 // sealer is a new start of the platform.
 func (m *machine) sealer() gallery.Sealer {
 	p, err := simulated.New(simulated.Config{
-		Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Sealing: [32]byte{1}, Measurement: [32]byte{2}, Epoch: m.epoch,
+		Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Sealing: [32]byte{1, m.sealing}, Measurement: [32]byte{2}, Epoch: m.epoch,
 		Persist: func(n uint64) error {
 			// A counter that fails after it moved has moved: the platform reads it again.
 			return m.fault.write(func() { m.epoch = n })
@@ -133,7 +135,7 @@ func (c *counter) Commit(ctx context.Context, epoch uint64) error {
 
 func (c *counter) Unseal(ctx context.Context, epoch uint64, blob []byte) ([]byte, error) {
 	// A fresh platform, because its counter is a copy of the machine's.
-	p, err := simulated.New(simulated.Config{Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Sealing: [32]byte{1},
+	p, err := simulated.New(simulated.Config{Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Sealing: [32]byte{1, c.m.sealing},
 		Measurement: [32]byte{2}, Epoch: c.m.epoch, Persist: func(uint64) error { return nil }})
 	if err != nil {
 		return nil, err
