@@ -51,3 +51,9 @@ func (p *Planes) take(c *code) {
 		}
 	}
 }
+
+// PoseCount is the number of poses of a probe that has pixels.
+func PoseCount() int { return len(poses) }
+
+// Pose is how the grid lies in a pose, 0 to PoseCount()-1: turned by so many degrees and scaled.
+func Pose(i int) (turn, scale float64) { return poses[i].turn, poses[i].scale }

@@ -87,6 +87,14 @@ func (c *Capture) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// Clear overwrites the codes like Wipe, and keeps their memory for the next UnmarshalBinary.
+func (c *Capture) Clear() {
+	for _, s := range c.bands {
+		s.wipe()
+	}
+	c.hand = 0
+}
+
 // templateHeadOf checks a template's head and length.
 func templateHeadOf(b []byte) (hand wire.Hand, set byte, err error) {
 	if len(b) < templateHead || len(b) > TemplateMax {

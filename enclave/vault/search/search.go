@@ -1,0 +1,66 @@
+package search
+
+import (
+	"volar/enclave/vault/kernel"
+	"volar/enclave/vault/matcher"
+	"volar/wire"
+)
+
+// Search looks for the probe's palm among all palms of the index and decides as
+// matcher.Identify would on the palms that the stages before have left, with the threshold for
+// every capture that is enrolled. The answer of an index of the other hand, of a wiped probe and of the zero Policy names nobody.
+func (x *Index) Search(p *matcher.Probe, policy matcher.Policy) matcher.Result {
+	var r matcher.Result
+	x.with(p, func(s *scratch) {
+		s.shortlist()
+		r = s.decide(policy)
+	})
+	return r
+}
+
+// Shortlist is whom Search hands to the matcher for this probe.
+func (x *Index) Shortlist(p *matcher.Probe) (people []wire.Person) {
+	x.with(p, func(s *scratch) {
+		for _, k := range s.shortlist() {
+			people = append(people, x.palms[k.slot()].person)
+		}
+	})
+	return people
+}
+
+// Rank is how many palms the first stage puts before that of a person, and how many
+// it keeps for the next; false where the person is not known or the index not of the probe's hand.
+func (x *Index) Rank(p *matcher.Probe, person wire.Person) (rank, kept int, ok bool) {
+	x.with(p, func(s *scratch) {
+		slot, known := x.at[person]
+		if !known {
+			return
+		}
+		var own [kernel.Lanes]uint16
+		kernel.Coarse(own[:], x.coarse.At(int(slot)/kernel.Lanes), s.codes.coarse)
+		limit := newKey(own[slot%kernel.Lanes], slot)
+		for tile := range s.tiles() {
+			first, scores := s.scoreTile(&s.lanes[0], tile)
+			for i, score := range scores {
+				if newKey(score, uint32(first+i)) < limit {
+					rank++
+				}
+			}
+		}
+		kept, ok = s.plan.kept, true
+	})
+	return rank, kept, ok
+}
+
+// with lends do what a search needs, while the index does not change.
+func (x *Index) with(p *matcher.Probe, do func(*scratch)) {
+	if x == nil || p == nil || p.Hand() == 0 || p.Hand() != x.hand {
+		return
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := borrow()
+	defer s.giveBack()
+	s.begin(x, p)
+	do(s)
+}

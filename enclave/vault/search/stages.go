@@ -1,0 +1,203 @@
+package search
+
+import (
+	"slices"
+
+	"volar/enclave/vault/kernel"
+	"volar/enclave/vault/matcher"
+)
+
+const (
+	tileBlocks = 64 // of the coarse array that are scored at a time; each chunk of it holds whole tiles
+	tilePalms  = tileBlocks * kernel.Lanes
+	batch      = 8 * kernel.Lanes // palms that are scored by the fine code at a time
+)
+
+// scratch is what one search after another works in, without asking for memory.
+type scratch struct {
+	index *Index
+	probe *matcher.Probe
+	plan  plan
+	codes probeCodes
+	team  team
+	lanes []lane
+	keys  []key // the palms that are left
+	tried int   // variants of the fine stage that is under way
+	near  []matcher.Near
+	count histogram
+
+	scan, refine, match func(lane int) // made once, because a method value takes memory
+}
+
+// A lane is what one goroutine of a search has for itself.
+type lane struct {
+	scores   [tilePalms]uint16
+	hits     [tilePalms]uint32
+	keys     []key
+	bound    uint16 // what a score must be below to be kept
+	chunk    int    // where the last tile was
+	count    histogram
+	blocks   [batch / kernel.Lanes * kernel.FineBlock]byte
+	captures [MaxCaptures]*matcher.Capture
+}
+
+func newScratch() *scratch {
+	s := &scratch{codes: newProbeCodes(), lanes: make([]lane, lanes())}
+	for i := range s.lanes {
+		for j := range s.lanes[i].captures {
+			s.lanes[i].captures[j] = new(matcher.Capture)
+		}
+	}
+	s.team.init()
+	s.scan, s.refine, s.match = s.scanLane, s.refineLane, s.matchLane
+	return s
+}
+
+// begin lays out the probe for the index.
+func (s *scratch) begin(x *Index, p *matcher.Probe) {
+	s.index, s.probe, s.plan = x, p, x.planFor(len(x.palms))
+	s.codes.set(p, s.plan.coarse)
+	s.keys, s.near = s.keys[:0], s.near[:0]
+}
+
+// wipe forgets the probe and the palms it was compared with.
+func (s *scratch) wipe() {
+	s.codes.wipe()
+	for i := range s.lanes {
+		clear(s.lanes[i].blocks[:])
+		for _, c := range s.lanes[i].captures {
+			c.Clear()
+		}
+	}
+	clear(s.near)
+	s.index, s.probe = nil, nil
+}
+
+// shortlist runs the stages before the matcher and returns whom they leave, in order of their slots.
+func (s *scratch) shortlist() []key {
+	n := len(s.index.palms)
+	if s.plan.kept < n {
+		s.first()
+	} else {
+		for slot := range n {
+			s.keys = append(s.keys, key(slot))
+		}
+	}
+	s.fine(s.plan.fine, s.plan.keptFine)
+	s.fine(len(s.codes.fine), s.plan.shortlist)
+	slices.SortFunc(s.keys, func(a, b key) int { return int(a.slot()) - int(b.slot()) })
+	return s.keys
+}
+
+// first scores all palms by the coarse code and keeps the nearest.
+func (s *scratch) first() {
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		l.keys, l.bound, l.chunk = slices.Grow(l.keys[:0], 2*s.plan.kept+tilePalms), kernel.Worst, 0
+	}
+	s.team.run(s.scan)
+	for i := range s.lanes {
+		s.keys = append(s.keys, s.lanes[i].keys...)
+	}
+	s.keys = s.count.nearest(s.keys, s.plan.kept)
+}
+
+// tiles is the number of tiles of the index.
+func (s *scratch) tiles() int { return (len(s.index.palms) + tilePalms - 1) / tilePalms }
+
+// scanLane scores tiles and keeps the nearest of what it has seen. Tiles
+// come in order, so a palm that is as far as the last one kept comes after it.
+func (s *scratch) scanLane(i int) {
+	l := &s.lanes[i]
+	for {
+		tile, ok := s.team.take(s.tiles())
+		if !ok {
+			return
+		}
+		first, scores := s.scoreTile(l, tile)
+		for _, hit := range l.hits[:kernel.Below(l.hits[:], scores, l.bound)] {
+			l.keys = append(l.keys, newKey(scores[hit], uint32(first)+hit))
+		}
+		if len(l.keys) >= 2*s.plan.kept {
+			l.keys = l.count.nearest(l.keys, s.plan.kept)
+			l.bound = l.count.cut
+		}
+	}
+}
+
+// scoreTile scores one tile: the first slot of it, and the score of each palm.
+func (s *scratch) scoreTile(l *lane, tile int) (first int, scores []uint16) {
+	x, block := s.index, tile*tileBlocks
+	if l.chunk >= len(x.chunks) || x.chunks[l.chunk].first > block {
+		l.chunk = 0
+	}
+	for l.chunk+1 < len(x.chunks) && x.chunks[l.chunk+1].first <= block {
+		l.chunk++
+	}
+	c := &x.chunks[l.chunk]
+	bytes := c.bytes[(block-c.first)*kernel.CoarseBlock:]
+	bytes = bytes[:min(len(bytes), tileBlocks*kernel.CoarseBlock)]
+	out := l.scores[:len(bytes)/kernel.CoarseBytes]
+	kernel.Coarse(out, bytes, s.codes.coarse)
+	first = tile * tilePalms
+	return first, out[:min(len(out), len(x.palms)-first)]
+}
+
+// fine scores the palms that are left by the fine code in so many variants and keeps the nearest.
+func (s *scratch) fine(variants, keep int) {
+	s.tried = variants
+	s.team.run(s.refine)
+	s.keys = s.count.nearest(s.keys, keep)
+}
+
+func (s *scratch) refineLane(i int) {
+	l := &s.lanes[i]
+	for {
+		at, ok := s.team.take((len(s.keys) + batch - 1) / batch)
+		if !ok {
+			return
+		}
+		keys := s.keys[at*batch : min((at+1)*batch, len(s.keys))]
+		for j, k := range keys {
+			code := s.index.code(int(k.slot()))
+			kernel.SetFine(l.blocks[:], j, &code)
+		}
+		blocks := (len(keys) + kernel.Lanes - 1) / kernel.Lanes
+		scores := l.scores[:blocks*kernel.Lanes]
+		kernel.Fine(scores, l.blocks[:blocks*kernel.FineBlock], s.codes.fine[:s.tried])
+		for j, k := range keys {
+			keys[j] = newKey(scores[j], k.slot())
+		}
+	}
+}
+
+// decide lets the matcher compare the palms that are left and decides among them.
+func (s *scratch) decide(policy matcher.Policy) matcher.Result {
+	s.near = slices.Grow(s.near, len(s.keys))[:len(s.keys)]
+	s.team.run(s.match)
+	var set matcher.Bands
+	for b, band := range bands {
+		if s.probe.Poses(band) > 0 {
+			set |= 1 << b
+		}
+	}
+	return matcher.Decide(s.near, s.index.comparisons(set), policy)
+}
+
+func (s *scratch) matchLane(i int) {
+	l := &s.lanes[i]
+	for {
+		at, ok := s.team.take(len(s.keys))
+		if !ok {
+			return
+		}
+		p := &s.index.palms[s.keys[at].slot()]
+		for j, row := range p.rows[:p.n] {
+			if err := l.captures[j].UnmarshalBinary(s.index.templates.at(row)); err != nil {
+				panic(err) // Put wrote it
+			}
+		}
+		e := matcher.Entry{Person: p.person, Hand: s.index.hand, Captures: l.captures[:p.n]}
+		s.near[at], _ = matcher.Nearest(s.probe, &e)
+	}
+}

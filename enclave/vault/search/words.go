@@ -1,0 +1,85 @@
+package search
+
+import (
+	"volar/enclave/vault/kernel"
+	"volar/enclave/vault/matcher"
+	"volar/wire"
+)
+
+// The codes of the first two stages look at every second cell of every second row:
+// 16 by 16 cells. A part is what one band shows in one quarter of the palm, 8 by 8 of
+// these cells; a word of the fine code is one orientation of one part, a byte each row.
+const (
+	quarter     = 8                                 // cells of a part along each axis, of those that are looked at
+	partWords   = kernel.FineWords / kernel.Parts   // orientations
+	coarseWords = kernel.CoarseWords / kernel.Parts // of these, side by side, that the coarse code keeps
+	reach       = 4                                 // cells that a variant is moved at most
+)
+
+// coarseFirst is the first of the orientations that the coarse code keeps, by band. The two
+// bands keep different ones: together they see lines of every direction but the
+// upright and the level one, along which palms differ least.
+var coarseFirst = [2]int{1, 4}
+
+// bands is the order of the bands in a code.
+var bands = [2]wire.Band{wire.RGB, wire.NIR}
+
+// words is a fine code and which of its bits can be relied upon; bits that cannot are 0.
+type words struct {
+	bits, care [kernel.FineWords]uint64
+}
+
+// A thin is the even columns of the rows of one orientation, moved along the
+// columns already, with rows of nothing above and below for moves along the rows.
+type thin [matcher.Cells + 2*reach]uint16
+
+func (t *thin) set(rows *[matcher.Cells]uint32, dx int) {
+	for y, r := range rows {
+		t[y+reach] = evenBits(shifted(r, dx))
+	}
+}
+
+// evenBits gathers bits 0, 2, 4 … side by side.
+func evenBits(v uint32) uint16 {
+	v &= 0x55555555
+	v = (v | v>>1) & 0x33333333
+	v = (v | v>>2) & 0x0f0f0f0f
+	v = (v | v>>4) & 0x00ff00ff
+	return uint16(v | v>>8)
+}
+
+// put writes the four words of one band and orientation after a move by dy rows.
+func (t *thin) put(to *[kernel.FineWords]uint64, band, plane, dy int) {
+	for q := range 2 {
+		var left, right uint64
+		from := reach - dy + 2*quarter*q
+		for i := range quarter {
+			v := uint64(t[from+2*i])
+			left |= v & 0xff << (8 * i)
+			right |= v >> 8 << (8 * i)
+		}
+		part := 4*band + 2*q
+		to[part*partWords+plane] = left
+		to[(part+1)*partWords+plane] = right
+	}
+}
+
+// set writes one band's words of a code that is moved by whole cells, at most reach each way.
+func (w *words) set(p *matcher.Planes, band, dx, dy int) {
+	var t thin
+	for k := range partWords {
+		t.set(&p.Bits[k], dx)
+		t.put(&w.bits, band, k, dy)
+		t.set(&p.Care[k], dx)
+		t.put(&w.care, band, k, dy)
+	}
+}
+
+// coarse is the part of a fine code that the first stage keeps.
+func coarse(fine *[kernel.FineWords]uint64) (c [kernel.CoarseWords]uint64) {
+	for part := range kernel.Parts {
+		from := part*partWords + coarseFirst[part/4]
+		copy(c[part*coarseWords:(part+1)*coarseWords], fine[from:])
+	}
+	return c
+}
