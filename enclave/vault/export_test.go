@@ -1,8 +1,17 @@
 package vault
 
+import "volar/wire"
+
 // ForgetRefusals lifts every limit, for tests of what holds without them.
 func (v *Vault) ForgetRefusals() {
 	v.limits.mu.Lock()
 	defer v.limits.mu.Unlock()
 	v.limits.rows, v.limits.persons, v.limits.devices, v.limits.tenants = nil, nil, nil, nil
+}
+
+// Refuse uses up a device's tries, and of one person there.
+func (v *Vault) Refuse(tenant string, device [32]byte, person wire.Person) {
+	for range deviceBurst {
+		v.limits.note(claim{tenant, device, person}, false)
+	}
 }

@@ -116,6 +116,16 @@ type host struct {
 	mu    sync.Mutex
 	seen  bytes.Buffer // everything that went through its hands
 	last  int          // bytes of the last frame that the vault sent
+	moved traffic
+}
+
+// traffic is how much went through a host's hands.
+type traffic struct{ up, down, frames int }
+
+func (h *host) traffic() traffic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.moved
 }
 
 func (h *host) handle(t testing.TB, e wire.Envelope) (wire.Envelope, bool) {
@@ -129,6 +139,7 @@ func (h *host) handle(t testing.TB, e wire.Envelope) (wire.Envelope, bool) {
 	defer h.mu.Unlock()
 	h.seen.Write(in)
 	h.seen.Write(out)
+	h.moved.up, h.moved.down, h.moved.frames = h.moved.up+len(in), h.moved.down+len(out), h.moved.frames+1
 	if out == nil {
 		return wire.Envelope{}, false
 	}
