@@ -50,7 +50,7 @@ var (
 // Chip is a connection to a TPM. Its methods may be called at the same time;
 // they take their turn.
 type Chip struct {
-	dial     func() (transport.TPMCloser, error)
+	path     string
 	patience time.Duration
 
 	mu      sync.Mutex
@@ -62,7 +62,7 @@ type Chip struct {
 
 // Open connects to /dev/tpmrm0 or to the socket of a TPM made of software.
 func Open(path string) (*Chip, error) {
-	c := &Chip{dial: func() (transport.TPMCloser, error) { return dial(path) }, patience: patience}
+	c := &Chip{path: path, patience: patience}
 	if err := c.do("open "+path, func(transport.TPM) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -88,15 +88,21 @@ func (c *Chip) do(what string, f func(transport.TPM) error) error {
 	for try := range attempts {
 		time.Sleep(time.Duration(try) * 20 * time.Millisecond)
 		if c.conn == nil {
-			if err = c.connect(); err != nil {
+			if err = c.connect(); err != nil && c.used {
 				continue
+			} else if err != nil {
+				break // there is no such TPM
 			}
 		}
-		if err = f(c.conn); !errors.Is(err, errLost) {
+		err = f(c.conn)
+		lost := errors.Is(err, errLost)
+		if lost || errors.Is(err, ErrBusy) { // sessions may be left in the chip: the next connection removes them
+			_ = c.conn.Close()
+			c.conn = nil
+		}
+		if !lost {
 			break
 		}
-		_ = c.conn.Close() // it is broken
-		c.conn = nil
 	}
 	if errors.Is(err, tpm2.TPMRCLockout) {
 		err = fmt.Errorf("%w: %w", ErrLockout, err)
@@ -110,7 +116,11 @@ func (c *Chip) do(what string, f func(transport.TPM) error) error {
 // connect opens the chip and removes what a broken connection left in it. At
 // first there is nothing of ours, and what others have is left alone.
 func (c *Chip) connect() error {
-	conn, err := c.dial()
+	wait := socketComes
+	if c.used {
+		wait = 0
+	}
+	conn, err := dial(c.path, wait)
 	if err != nil {
 		return err
 	}

@@ -66,10 +66,10 @@ func putOff(rc tpm2.TPMRC) bool {
 	return false
 }
 
-// dial opens a device file, or a socket of a TPM made of software, for which
-// it waits: it may be about to come up.
-func dial(path string) (transport.TPMCloser, error) {
-	for end := time.Now().Add(socketComes); ; time.Sleep(10 * time.Millisecond) {
+// dial opens a device file, or a socket of a TPM made of software. At first
+// it waits for the socket: such a TPM may be about to come up.
+func dial(path string, wait time.Duration) (transport.TPMCloser, error) {
+	for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
 		st, err := os.Stat(path)
 		switch {
 		case err == nil && st.Mode()&fs.ModeSocket == 0:
