@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
+	}
+	if strings.HasPrefix(err.Error(), "required flag(s) ") { // cobra has no type for it
+		err = usage(err, "see the command's --help")
 	}
 	asJSON, _ := root.PersistentFlags().GetBool("json")
 	complain(stderr, err, asJSON)
@@ -73,6 +77,7 @@ with a line that says what to do next.`,
 	}
 	root.PersistentFlags().Bool("json", false, "print results and errors as JSON")
 	root.AddCommand(
+		newPolicyCommand(),
 		newReceiptCommand(),
 		newRecoveryCommand(),
 	)

@@ -69,14 +69,11 @@ func (g *Guard) policy(now time.Time) (p Policy, seen Seen, err error) {
 	case p.Development && !g.Development:
 		return p, seen, ErrPolicyDevelopment
 	}
-	if err := p.at(now); err != nil {
-		return p, seen, err
-	}
 	if b, err = g.Recall(); err != nil {
 		return p, seen, fmt.Errorf("%w: %w", ErrMemory, err)
 	}
 	if seen, err = ParseSeen(b); err != nil {
 		return p, seen, err
 	}
-	return p, seen, seen.admit(p)
+	return p, seen, p.Usable(seen, now)
 }

@@ -134,6 +134,17 @@ func (p Policy) accepts(name string) bool {
 	return slices.ContainsFunc(p.kinds(), func(k kind) bool { return k.name == name }) && (name != KindSimulated || p.Development)
 }
 
+// Usable tells whether a device that has seen so much uses the policy at now.
+func (p Policy) Usable(seen Seen, now time.Time) error {
+	if err := p.at(now); err != nil {
+		return fmt.Errorf("attest: policy: %w", err)
+	}
+	if err := seen.admit(p); err != nil {
+		return fmt.Errorf("attest: policy: %w", err)
+	}
+	return nil
+}
+
 // at tells whether the policy is valid at now.
 func (p Policy) at(now time.Time) error {
 	switch s := now.Unix(); {
