@@ -25,6 +25,11 @@ type Sample struct {
 	// Views reads the sample when its turn comes. An error that is
 	// ErrNoPalm counts as a failure to extract; any other ends the run.
 	Views func() (wire.Hand, []wire.View, error)
+	// Traits are the groups of the sample, once Views has been called; nil
+	// where nothing is known.
+	Traits func() []Trait
+	// Shown says that a report may show the sample's picture: no real person's.
+	Shown bool
 }
 
 // BandNames says what a set calls each band; empty where a band is not measured.
