@@ -102,6 +102,7 @@ func (r *runner) linkLost(ctx context.Context, err error) Event {
 	if ctx.Err() != nil {
 		return NoEvent // nothing but the end of Run interrupts a call
 	}
+	r.refused(err)
 	r.fault(err)
 	return LinkLost
 }

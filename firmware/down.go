@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"volar/enclave/attest"
 	"volar/firmware/capture"
 	"volar/hal"
 )
@@ -30,10 +31,33 @@ func backoff(n int) time.Duration {
 	return d - rand.N(d/4)
 }
 
+// outages is what the face shows where the device refuses the vault.
+var outages = map[attest.Area]hal.Cue{
+	attest.AreaPolicy:  hal.CuePolicy,
+	attest.AreaUnknown: hal.CueVaultUnknown,
+	attest.AreaOpen:    hal.CueVaultOpen,
+	attest.AreaOld:     hal.CueVaultOld,
+	attest.AreaProof:   hal.CueVaultUnproved,
+}
+
+// refused notes whether err is the refusal of a vault, which the face then
+// tells at once: trying again is nobody's way out of it.
+func (r *runner) refused(err error) bool {
+	why, ok := attest.Why(err)
+	r.outage = hal.CueOutOfService
+	if ok {
+		r.outage = outages[why.Area]
+	}
+	return ok
+}
+
 // down tries what is missing until all of it works. A hand that is waiting is
-// asked to try again; once that takes longer the device is out of service.
+// asked to try again; once that takes longer the device is out of service. A
+// vault that is refused puts it out of service at once.
 func (r *runner) down(ctx context.Context) Event {
-	if r.have {
+	if r.outage != hal.CueOutOfService {
+		r.show(r.outage)
+	} else if r.have {
 		r.show(hal.CueAgain)
 		if !sleep(ctx, r.cfg.ShowFor) {
 			return NoEvent
@@ -41,7 +65,7 @@ func (r *runner) down(ctx context.Context) Event {
 	}
 	for {
 		if d := backoff(r.fails); d > 0 {
-			r.show(hal.CueOutOfService)
+			r.show(r.outage)
 			if !sleep(ctx, d) {
 				return NoEvent
 			}
@@ -53,6 +77,9 @@ func (r *runner) down(ctx context.Context) Event {
 		}
 		if err == nil {
 			return Recovered
+		}
+		if r.refused(err) {
+			r.show(r.outage)
 		}
 		r.fault(err)
 	}

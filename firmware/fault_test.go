@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"volar/enclave/attest"
 	"volar/hal"
 	"volar/wire"
 )
@@ -386,5 +388,50 @@ func TestConfigurationRefused(t *testing.T) {
 	}
 	if err := Run(t.Context(), &hal.Device{Board: "empty"}, Config{Dial: dial}); err == nil || !strings.Contains(err.Error(), "has no camera") {
 		t.Error(err)
+	}
+}
+
+// TestVaultRefused has a vault that the device does not accept: no picture
+// is taken, and face and trace say why, until it is accepted.
+func TestVaultRefused(t *testing.T) {
+	for _, c := range []struct {
+		cause error
+		cue   hal.Cue
+	}{
+		{attest.ErrPolicyTime, hal.CuePolicy}, {attest.ErrMeasurement, hal.CueVaultUnknown}, {attest.ErrDebug, hal.CueVaultOpen},
+		{attest.ErrSimulated, hal.CueVaultOpen}, {attest.ErrRollback, hal.CueVaultOld}, {attest.ErrSignature, hal.CueVaultUnproved},
+	} {
+		bubble(t, func(t *testing.T, b *bench) {
+			var good atomic.Bool
+			b.dial = func(int) error {
+				if good.Load() {
+					return nil
+				}
+				return fmt.Errorf("link: dial: handshake refused: evidence: %w", c.cause)
+			}
+			b.start(Config{})
+			b.set(true)
+			if d := b.decision(); d.Outcome != Broken {
+				t.Errorf("%v: %+v", c.cause, d)
+			}
+			time.Sleep(20 * time.Second)
+			b.mu.Lock()
+			for _, entry := range b.log {
+				t.Errorf("%v: the device did: %s", c.cause, entry)
+			}
+			b.mu.Unlock()
+			if !b.showed(c.cue) || b.showed(hal.CueOutOfService) || b.showed(hal.CueAgain) {
+				t.Errorf("%v: cues %v, want %v alone", c.cause, b.cues, c.cue)
+			}
+			why, _ := attest.Why(c.cause)
+			if f := b.kind(KindFault); len(f) != 1 || f[0].Reason != why.Name || f[0].Says != why.Text || f[0].Hint != why.Hint {
+				t.Errorf("%v: told of as %+v", c.cause, f)
+			}
+			good.Store(true)
+			if d := b.decision(); d.Outcome != Accepted {
+				t.Errorf("%v: once accepted: %+v", c.cause, d)
+			}
+			b.stop()
+		})
 	}
 }

@@ -34,7 +34,7 @@ func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics, checks [
 	if cfg.Orders == nil {
 		cfg.Orders = identify{}
 	}
-	r := &runner{dev: dev, cfg: cfg, eyes: eyes, checks: checks}
+	r := &runner{dev: dev, cfg: cfg, eyes: eyes, checks: checks, outage: hal.CueOutOfService}
 	err := r.live(ctx)
 	if !r.stuck {
 		r.forget()
@@ -76,8 +76,9 @@ type runner struct {
 	prompt  hal.Cue   // what the next state is to show
 	nonce   wire.Nonce
 
-	fails  int    // recoveries tried since a wave last came to its end
-	broken string // the last fault told of, so that it is told once
+	fails  int     // recoveries tried since a wave last came to its end
+	broken string  // the last fault told of, so that it is told once
+	outage hal.Cue // what the face shows while the device is down
 
 	// What is known about the palm of a burst, until forget.
 	burst  *capture.Burst
@@ -124,6 +125,7 @@ func (r *runner) move(ctx context.Context, to State, e Event) {
 	case LinkLost:
 		r.hangUp()
 	case Recovered:
+		r.outage = hal.CueOutOfService
 		if r.hand.left() && !r.amidst {
 			r.drop()
 		}

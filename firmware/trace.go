@@ -3,6 +3,7 @@ package firmware
 import (
 	"time"
 
+	"volar/enclave/attest"
 	"volar/hal"
 	"volar/wire"
 )
@@ -57,6 +58,11 @@ type Trace struct {
 	Hand    string   `json:"hand,omitempty"`
 	Bursts  int      `json:"bursts,omitempty"`
 	Error   string   `json:"error,omitempty"` // KindFault
+
+	// KindFault, where a vault was refused: attest.Reason, for people.
+	Reason string `json:"reason,omitempty"`
+	Says   string `json:"says,omitempty"`
+	Hint   string `json:"hint,omitempty"`
 }
 
 // The kinds of a Trace.
@@ -99,10 +105,13 @@ func (r *runner) stage(name string) func() {
 
 // fault tells of an error, once until another one or a whole wave.
 func (r *runner) fault(err error) {
-	if text := err.Error(); text != r.broken {
-		r.broken = text
-		r.trace(Trace{Kind: KindFault, Error: text})
+	text := err.Error()
+	if text == r.broken {
+		return
 	}
+	r.broken = text
+	why, _ := attest.Why(err)
+	r.trace(Trace{Kind: KindFault, Error: text, Reason: why.Name, Says: why.Text, Hint: why.Hint})
 }
 
 // show changes the face where it does not show c already. A face that does

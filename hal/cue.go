@@ -22,6 +22,11 @@ const (
 	CueRefused
 	CueAgain
 	CueOtherHand
+	CuePolicy
+	CueVaultUnknown
+	CueVaultOpen
+	CueVaultOld
+	CueVaultUnproved
 	CueOutOfService
 	cueCount
 )
@@ -34,19 +39,27 @@ type Look struct {
 }
 
 var looks = [cueCount]Look{
-	CueIdle:         {"white breathing", "", ""},
-	CueHover:        {"white steady", "", "Hover your palm"},
-	CueCloser:       {"blue inward", "", "Closer"},
-	CueFarther:      {"blue outward", "", "Farther"},
-	CueFlatter:      {"blue tilting", "", "Flatter"},
-	CueSpread:       {"blue fan", "", "Spread your fingers"},
-	CueStill:        {"blue steady", "", "Hold still"},
-	CueCentre:       {"blue cross", "", "Centre your palm"},
-	CueWorking:      {"white turning", "", "One moment"},
-	CueAccepted:     {"green full", "rising", "Thank you"},
-	CueRefused:      {"red full", "falling", "Not recognised"},
-	CueAgain:        {"amber full", "two short", "Please try again"},
-	CueOtherHand:    {"white half", "one short", "Now the other hand"},
+	CueIdle:      {"white breathing", "", ""},
+	CueHover:     {"white steady", "", "Hover your palm"},
+	CueCloser:    {"blue inward", "", "Closer"},
+	CueFarther:   {"blue outward", "", "Farther"},
+	CueFlatter:   {"blue tilting", "", "Flatter"},
+	CueSpread:    {"blue fan", "", "Spread your fingers"},
+	CueStill:     {"blue steady", "", "Hold still"},
+	CueCentre:    {"blue cross", "", "Centre your palm"},
+	CueWorking:   {"white turning", "", "One moment"},
+	CueAccepted:  {"green full", "rising", "Thank you"},
+	CueRefused:   {"red full", "falling", "Not recognised"},
+	CueAgain:     {"amber full", "two short", "Please try again"},
+	CueOtherHand: {"white half", "one short", "Now the other hand"},
+
+	// Out of service because of the vault, and why.
+	CuePolicy:        {"red breathing", "", "Settings not valid"},
+	CueVaultUnknown:  {"red breathing", "", "Vault unknown"},
+	CueVaultOpen:     {"red breathing", "", "Vault not sealed"},
+	CueVaultOld:      {"red breathing", "", "Vault out of date"},
+	CueVaultUnproved: {"red breathing", "", "Vault not proved"},
+
 	CueOutOfService: {"red breathing", "", "Out of service"},
 }
 
@@ -60,7 +73,8 @@ func (c Cue) Look() (Look, error) {
 
 var cueNames = [cueCount]string{
 	"idle", "hover", "closer", "farther", "flatter", "spread", "still", "centre",
-	"working", "accepted", "refused", "again", "other-hand", "out-of-service",
+	"working", "accepted", "refused", "again", "other-hand",
+	"policy", "vault-unknown", "vault-open", "vault-old", "vault-unproved", "out-of-service",
 }
 
 // String is the cue's name in logs, tapes and JSON.
