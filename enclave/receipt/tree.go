@@ -42,6 +42,13 @@ type Tree struct {
 	leaves []Leaf
 }
 
+// NewTree is the tree of leaves in any order, of different handles. It takes
+// the slice.
+func NewTree(leaves []Leaf) Tree {
+	slices.SortFunc(leaves, func(a, b Leaf) int { return bytes.Compare(a.Handle[:], b.Handle[:]) })
+	return Tree{leaves}
+}
+
 // Len is how many people the tree holds.
 func (t Tree) Len() int { return len(t.leaves) }
 

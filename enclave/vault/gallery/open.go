@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"volar/enclave/receipt"
 	"volar/enclave/recovery"
 	"volar/wire"
 )
@@ -69,12 +70,13 @@ func (g *Gallery) read(ctx context.Context, o Options, forget map[[32]byte]bool)
 		return err
 	}
 	for _, s := range g.shelves {
+		var leaves []receipt.Leaf
 		for _, p := range s.pages {
 			if err := g.readPage(ctx, s.Tenant, p); err != nil {
 				return err
 			}
 			for i := range p.entries {
-				s.tree = s.tree.With(s.leaf(p.entries[i]))
+				leaves = append(leaves, s.leaf(p.entries[i]))
 				if !s.open || forget[s.handle(p.entries[i].person)] {
 					continue
 				}
@@ -83,7 +85,8 @@ func (g *Gallery) read(ctx context.Context, o Options, forget map[[32]byte]bool)
 				}
 			}
 		}
-		if root := s.tree.Root(); root != s.root {
+		s.tree = receipt.NewTree(leaves)
+		if s.tree.Root() != s.root {
 			return fmt.Errorf("tenant %s: %w: its records have another root than the head says", s.Name, ErrAltered)
 		}
 	}
