@@ -56,7 +56,7 @@ func (Verifier) Verify(e attest.Evidence, events attest.Events, p attest.Policy,
 		return "", fmt.Errorf("tpm: %w: boot %x", attest.ErrPlatform, d[:8])
 	}
 	if !b.Boot.Measured() && !p.Development {
-		return "", fmt.Errorf("tpm: %w: the machine measured nothing of its boot, which is for development", attest.ErrPlatform)
+		return "", fmt.Errorf("tpm: %w: the machine measured nothing of its boot, which is for development", attest.ErrDebug)
 	}
 	return b.Boot.Notice(), nil
 }

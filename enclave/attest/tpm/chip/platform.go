@@ -12,7 +12,6 @@ import (
 
 	"volar/enclave/attest"
 	"volar/enclave/attest/tpm"
-	"volar/wire/canonical"
 )
 
 // MaxSecret is the longest secret that a chip seals, in bytes.
@@ -99,15 +98,13 @@ type sealedForm struct {
 // maxSealed bounds a sealed secret, in bytes.
 const maxSealed = 1 << 10
 
-var sealedCodec = canonical.New(4, 16)
-
 // parseSealed reads a sealed secret.
 func parseSealed(b []byte) (Object, error) {
 	var f sealedForm
 	if len(b) > maxSealed {
 		return Object{}, fmt.Errorf("tpm: unseal: %w: %d bytes, at most %d", ErrSealed, len(b), maxSealed)
 	}
-	if err := sealedCodec.Unmarshal(b, &f); err != nil {
+	if err := codec.Unmarshal(b, &f); err != nil {
 		return Object{}, fmt.Errorf("tpm: unseal: %w: %w", ErrSealed, err)
 	}
 	if f.Version != 1 {
@@ -135,7 +132,7 @@ func (p *Platform) Seal(_ context.Context, epoch uint64, secret []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return sealedCodec.Marshal(f)
+	return codec.Marshal(f)
 }
 
 // Unseal opens what Seal made for the epoch at which the counter stands, and
