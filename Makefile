@@ -10,10 +10,10 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # The vault is measured, so its bytes must depend on nothing but the source.
 reproducible := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench fuzz crash clean
+.PHONY: help setup build demo test check cross arm bench bench-peers fuzz crash clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 setup: ## install what building needs and this machine lacks
 	@scripts/setup
@@ -55,6 +55,9 @@ bench: ## what an identification's speed rests on, as one table (BENCH=--json fo
 
 crash: setup ## kill a gallery's process at every write, fsync, rename and counter operation, and fail each of them
 	@CGO_ENABLED=0 VOLAR_CRASH=all go test -count=1 -v -timeout 60m ./cmd/internal/crash
+
+bench-peers: ## the coarse stage beside FAISS, OpenCV and plain Go on the same codes; installs FAISS
+	@scripts/bench-peers $(BENCH)
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz target for FUZZTIME (60s) each

@@ -27,6 +27,7 @@ var measurements = []measurement{
 	{"full", full},
 	{"cores", cores},
 	{"extract", extract},
+	{"identify", identify},
 }
 
 // peers are measured only where they were asked for: they need programs that the product does not.
