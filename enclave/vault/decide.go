@@ -88,8 +88,10 @@ func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture
 		return wire.Answer{}
 	}
 	p := t.person(id)
+	defer p.wipe()
 	list := &p.palms[side(capture.Hand())]
 	if *list = append(*list, capture); len(*list) > maxCaptures {
+		(*list)[keptFromEnrolment].Wipe()
 		*list = slices.Delete(*list, keptFromEnrolment, keptFromEnrolment+1)
 	}
 	if err := s.store(ctx, t, p); err != nil {
@@ -130,5 +132,10 @@ func (s *session) store(ctx context.Context, t *tenant, p person) error {
 	if err != nil {
 		return err
 	}
-	return t.restore(r)
+	if err := t.restore(r); err != nil {
+		// On disk, and not in memory: another start will see it.
+		s.vault.end()
+		return err
+	}
+	return nil
 }

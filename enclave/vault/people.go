@@ -2,11 +2,11 @@ package vault
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"volar/enclave/vault/gallery"
 	"volar/enclave/vault/matcher"
+	"volar/enclave/vault/search"
 	"volar/wire"
 )
 
@@ -19,8 +19,11 @@ type tenant struct {
 	change  sync.Mutex
 	pending pending // changes that are on their way to the store
 
-	mu    sync.RWMutex
-	palms [2][]matcher.Entry // left hands, right hands
+	palms [2]*search.Index // left hands, right hands
+}
+
+func newTenant(t Tenant) *tenant {
+	return &tenant{Tenant: t, palms: [2]*search.Index{search.New(wire.Left), search.New(wire.Right)}}
 }
 
 // person is what is known of one person.
@@ -34,6 +37,7 @@ type person struct {
 // without pixels, the same before and after a restart.
 func (t *tenant) restore(r *gallery.Record) error {
 	p := person{id: r.Person}
+	defer p.wipe()
 	for i, list := range [2][][]byte{r.Left, r.Right} {
 		for _, b := range list {
 			c, err := matcher.ParseCapture(b)
@@ -43,24 +47,16 @@ func (t *tenant) restore(r *gallery.Record) error {
 			p.palms[i] = append(p.palms[i], c)
 		}
 	}
-	t.put(p)
-	return nil
-}
-
-// put adds a person, or replaces one, whose old captures it wipes.
-func (t *tenant) put(p person) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for i, captures := range p.palms {
-		at := t.index(i, p.id)
-		switch {
-		case at >= 0:
-			wipe(t.palms[i][at].Captures)
-			t.palms[i][at].Captures = captures
-		case len(captures) > 0:
-			t.palms[i] = append(t.palms[i], matcher.Entry{Person: p.id, Hand: wire.Hand(i + 1), Captures: captures})
+		if len(captures) == 0 {
+			t.palms[i].Remove(p.id)
+			continue
+		}
+		if err := t.palms[i].Put(p.id, captures); err != nil {
+			return fmt.Errorf("restore a record: %w", err)
 		}
 	}
+	return nil
 }
 
 func wipe(captures []*matcher.Capture) {
@@ -69,42 +65,33 @@ func wipe(captures []*matcher.Capture) {
 	}
 }
 
-// remove forgets a person.
-func (t *tenant) remove(id wire.Person) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range t.palms {
-		if at := t.index(i, id); at >= 0 {
-			wipe(t.palms[i][at].Captures)
-			t.palms[i] = slices.Delete(t.palms[i], at, at+1)
-		}
+// wipe forgets the captures.
+func (p *person) wipe() {
+	for _, captures := range p.palms {
+		wipe(captures)
 	}
 }
 
-// index finds a person among one side's hands, or gives -1. The caller holds mu.
-func (t *tenant) index(side int, id wire.Person) int {
-	return slices.IndexFunc(t.palms[side], func(e matcher.Entry) bool { return e.Person == id })
+// remove forgets a person.
+func (t *tenant) remove(id wire.Person) {
+	for _, x := range t.palms {
+		x.Remove(id)
+	}
 }
 
-// person returns what is known of a person. The captures are shared: they
-// are good while the caller holds the person (pending.hold).
+// person returns a copy of what is known of a person, which the caller wipes. It stays true
+// while the caller holds the person (pending.hold).
 func (t *tenant) person(id wire.Person) person {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	p := person{id: id}
-	for i := range t.palms {
-		if at := t.index(i, id); at >= 0 {
-			p.palms[i] = slices.Clone(t.palms[i][at].Captures)
-		}
+	for i, x := range t.palms {
+		p.palms[i] = x.Captures(id)
 	}
 	return p
 }
 
 // identify searches everyone.
 func (t *tenant) identify(probe *matcher.Probe, policy matcher.Policy) matcher.Result {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return matcher.Identify(probe, t.palms[side(probe.Hand())], policy)
+	return t.palms[side(probe.Hand())].Search(probe, policy)
 }
 
 // knows says whether anyone may have this palm, also where it cannot tell who.
@@ -118,18 +105,7 @@ func (t *tenant) knows(c *matcher.Capture, policy matcher.Policy) bool {
 // verify compares with one person, or for the work alone with another where
 // there is no such person, and as often whoever it is.
 func (t *tenant) verify(probe *matcher.Probe, id wire.Person, policy matcher.Policy) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	i := side(probe.Hand())
-	if len(t.palms[i]) == 0 {
-		return false
-	}
-	at := t.index(i, id)
-	entry := t.palms[i][max(at, 0)]
-	for n := 0; len(entry.Captures) > 0 && len(entry.Captures) < maxCaptures; n++ {
-		entry.Captures = append(slices.Clip(entry.Captures), entry.Captures[n])
-	}
-	return matcher.Verify(probe, []matcher.Entry{entry}, policy) && at >= 0
+	return t.palms[side(probe.Hand())].Verify(probe, id, maxCaptures, policy)
 }
 
 // side is where a hand's palms lie.

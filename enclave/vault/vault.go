@@ -105,7 +105,7 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		if t.Operator == ([32]byte{}) {
 			return nil, fmt.Errorf("vault: start: tenant %s has no operator key", t.Name)
 		}
-		v.tenants[t.Name] = &tenant{Tenant: t}
+		v.tenants[t.Name] = newTenant(t)
 	}
 	var err error
 	v.gallery, err = gallery.Open(ctx, cfg.Platform, cfg.Blobs, gallery.Options{
@@ -224,6 +224,9 @@ var errUnknownTenant = errors.New("vault: no such tenant")
 // changed notes what came of a change of the gallery.
 func (v *Vault) changed(err error) {
 	if err != nil && v.gallery.Failed() != nil {
-		v.doneOnce.Do(func() { close(v.done) })
+		v.end()
 	}
 }
+
+// end lets whoever runs the vault know that it must be started anew.
+func (v *Vault) end() { v.doneOnce.Do(func() { close(v.done) }) }

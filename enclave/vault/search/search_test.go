@@ -324,3 +324,31 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Verify decides as the matcher does, also for one who is not there.
+func TestVerify(t *testing.T) {
+	g := newGallery(t)
+	p := matcher.NewProbe(drawn(t, 1, 5))
+	if g.Verify(p, person(0), 5, sure) {
+		t.Error("an empty index verifies")
+	}
+	for i := range uint64(4) {
+		g.put(t, drawn(t, i, 1), drawn(t, i, 2))
+	}
+	for n := range MaxCaptures + 2 {
+		want := n >= 1 && n <= MaxCaptures
+		if g.Verify(p, person(1), n, sure) != want {
+			t.Errorf("%d comparisons: %v", n, !want)
+		}
+		if g.Verify(p, person(2), n, sure) || g.Verify(p, person(99), n, sure) {
+			t.Errorf("%d comparisons verify a stranger", n)
+		}
+	}
+	first := matcher.NewProbe(drawn(t, 0, 5))
+	if !g.Verify(first, person(0), 5, sure) || g.Verify(first, person(99), 5, sure) {
+		t.Error("who is not there is verified by who stands in")
+	}
+	if g.Verify(p, person(1), 5, matcher.Policy{}) {
+		t.Error("the zero policy verifies")
+	}
+}

@@ -191,13 +191,20 @@ func (s *scratch) matchLane(i int) {
 		if !ok {
 			return
 		}
-		p := &s.index.palms[s.keys[at].slot()]
-		for j, row := range p.rows[:p.n] {
-			if err := l.captures[j].UnmarshalBinary(s.index.templates.at(row)); err != nil {
-				panic(err) // Put wrote it
-			}
-		}
-		e := matcher.Entry{Person: p.person, Hand: s.index.hand, Captures: l.captures[:p.n]}
+		slot := int(s.keys[at].slot())
+		e := s.entry(l, slot, int(s.index.palms[slot].n))
 		s.near[at], _ = matcher.Nearest(s.probe, &e)
 	}
+}
+
+// entry is a palm with so many of its captures, from the first again where there are fewer. The
+// captures are the lane's until it makes another entry.
+func (s *scratch) entry(l *lane, slot, captures int) matcher.Entry {
+	p := &s.index.palms[slot]
+	for i := range captures {
+		if err := l.captures[i].UnmarshalBinary(s.index.templates.at(p.rows[i%int(p.n)])); err != nil {
+			panic(err) // Put wrote it
+		}
+	}
+	return matcher.Entry{Person: p.person, Hand: s.index.hand, Captures: l.captures[:captures]}
 }
