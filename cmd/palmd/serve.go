@@ -82,7 +82,12 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	err = till.Run(ctx, board.Device(), director, firmware.Config{
 		Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
 		ShowFor: shown(o.speed),
-		Trace:   func(t firmware.Trace) { said.write(t) },
+		Trace: func(t firmware.Trace) {
+			said.write(t)
+			if t.Reason != "" {
+				log.Error("the vault is refused: "+t.Says, "hint", t.Hint)
+			}
+		},
 	})
 	return errors.Join(err, said.err)
 }

@@ -21,8 +21,8 @@ var _ attest.Verifier = Verifier{}
 func (Verifier) Kind() string { return attest.KindNitro }
 
 // Verify implements attest.Verifier: signature and chain at the document's
-// time, that time against now, then no debug mode, an accepted image, and
-// the vault's own data.
+// time, no debug mode, that time against now, then an accepted image and the
+// vault's own data.
 func (v Verifier) Verify(e attest.Evidence, events attest.Events, p attest.Policy, reportData [64]byte, now time.Time) (notice string, err error) {
 	root := v.Root
 	if root == nil {
@@ -43,12 +43,12 @@ func (d *document) judge(events attest.Events, p *attest.Nitro, reportData [64]b
 	if p == nil {
 		return fmt.Errorf("%w: nitro", attest.ErrKind)
 	}
-	if age := now.Sub(d.time()); age.Abs() > attest.MaxAge {
-		return fmt.Errorf("%w: %v old", attest.ErrStale, age.Round(time.Second))
-	}
 	image, err := d.image()
 	if err != nil {
 		return err
+	}
+	if age := now.Sub(d.time()); age.Abs() > attest.MaxAge {
+		return fmt.Errorf("%w: %v old", attest.ErrStale, age.Round(time.Second))
 	}
 	if !slices.Contains(p.Images, image) {
 		return fmt.Errorf("%w: PCR0 %x", attest.ErrPlatform, image.PCR0[:8])
