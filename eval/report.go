@@ -1,10 +1,13 @@
 package eval
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,9 +25,47 @@ type Report struct {
 
 	Bands map[string]Rates `json:"bands"` // "rgb" and "nir", as far as measured
 
+	// Gate is what the quality gate makes of the set; its Rates are those of the pairs that it takes.
+	Gate GateReport `json:"gate"`
+
 	// Decisions are the rates of the product's own decision, whose thresholds
 	// were not set on this set, when it is asked for one of FalseMatchRates a comparison.
 	Decisions map[string]DecisionRates `json:"decisions"`
+
+	Groups []GroupRates `json:"groups"` // of a set whose samples' traits are known
+	Worst  WorstReport  `json:"worst"`
+	Times  TimeReport   `json:"times"`
+}
+
+// GateReport holds a set's rates where refused samples count as failures to extract.
+type GateReport struct {
+	Refused   []string `json:"refused"` // beside those of Failed
+	FTE       float64  `json:"fte"`     // with those of Failed
+	FTEBounds Bounds   `json:"fte_bounds"`
+	Rates
+}
+
+// GroupRates are the rates of the pairs that share a trait, at the thresholds
+// of the whole set for one of FalseMatchRates.
+type GroupRates struct {
+	Trait      string                   `json:"trait"`
+	Value      string                   `json:"value"`
+	Genuine    int                      `json:"genuine"`
+	Impostor   int                      `json:"impostor"`
+	Thresholds map[string]DecisionRates `json:"at"`
+}
+
+// WorstReport names the farthest genuine and the nearest impostor pairs, worst first.
+type WorstReport struct {
+	Genuine  []PairReport `json:"genuine"`
+	Impostor []PairReport `json:"impostor"`
+}
+
+// PairReport names one comparison by its samples.
+type PairReport struct {
+	Probe    string  `json:"probe"`
+	Enrolled string  `json:"enrolled"`
+	Distance float64 `json:"distance"`
 }
 
 // DecisionRates are what a threshold that was set beforehand makes of a set.
@@ -45,6 +86,7 @@ type Selection struct {
 
 	ProbeBands string `json:"probe_bands,omitempty"` // where they differ from the gallery's
 	Degrade    string `json:"degrade,omitempty"`     // what was done to the probes first
+	Synthetic  int    `json:"synthetic,omitempty"`   // people, in place of a manifest
 	Seed       uint64 `json:"seed"`                  // of whatever was drawn at random
 }
 
@@ -78,6 +120,14 @@ func NewReport(what Selection, s *Scores, took time.Duration) (*Report, error) {
 			FNMRBounds: clopperPearson(d.GenuineRefused, r.Genuine),
 		}
 	}
+	out := len(s.Failed) + len(s.Refused)
+	r.Gate = GateReport{
+		Refused: append([]string{}, s.Refused...), FTE: float64(out) / float64(s.Samples), FTEBounds: clopperPearson(out, s.Samples),
+		Rates: Measure(&s.Gated),
+	}
+	r.Groups = groupRates(s)
+	r.Worst = WorstReport{pairReports(s.Worst.Genuine), pairReports(s.Worst.Impostor)}
+	r.Times = s.Times.report()
 	if len(s.RGB.Genuine) > 0 {
 		r.Bands["rgb"] = Measure(&s.RGB)
 	}
@@ -87,8 +137,44 @@ func NewReport(what Selection, s *Scores, took time.Duration) (*Report, error) {
 	return r, nil
 }
 
+// groupRates looks at each group with the thresholds of all; Measure has sorted the distances of all.
+func groupRates(s *Scores) []GroupRates {
+	out := []GroupRates{}
+	for trait, d := range s.Groups {
+		slices.Sort(d.Genuine)
+		slices.Sort(d.Impostor)
+		g := GroupRates{Trait: trait.Name, Value: trait.Value, Genuine: len(d.Genuine), Impostor: len(d.Impostor), Thresholds: map[string]DecisionRates{}}
+		for _, f := range FalseMatchRates {
+			t := thresholdAt(s.Fused.Impostor, f.Rate)
+			missed, matched := missedAt(d.Genuine, t), below(d.Impostor, t)
+			g.Thresholds[f.Name] = DecisionRates{
+				FMR: float64(matched) / float64(max(g.Impostor, 1)), FMRBounds: clopperPearson(matched, g.Impostor),
+				FNMR: float64(missed) / float64(max(g.Genuine, 1)), FNMRBounds: clopperPearson(missed, g.Genuine),
+			}
+		}
+		out = append(out, g)
+	}
+	slices.SortFunc(out, func(a, b GroupRates) int {
+		return cmp.Or(strings.Compare(a.Trait, b.Trait), strings.Compare(a.Value, b.Value))
+	})
+	return out
+}
+
+func pairReports(pairs []Pair) []PairReport {
+	out := make([]PairReport, len(pairs))
+	for i, p := range pairs {
+		out[i] = PairReport{p.Probe.ID, p.Enrolled.ID, p.Distance}
+	}
+	return out
+}
+
 // WriteJSON writes the report, indented.
-func (r *Report) WriteJSON(w io.Writer) error {
+func (r *Report) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
+
+// WriteJSON writes the report, indented.
+func (r *SearchReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
+
+func writeJSON(w io.Writer, r any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)

@@ -32,6 +32,14 @@ type Sample struct {
 	Shown bool
 }
 
+// traits are those of a sample, where any are known.
+func (s *Sample) traits() []Trait {
+	if s.Traits == nil {
+		return nil
+	}
+	return s.Traits()
+}
+
 // BandNames says what a set calls each band; empty where a band is not measured.
 type BandNames struct{ RGB, NIR string }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,13 +43,29 @@ type Scores struct {
 	Decisions       [len(FalseMatchRates)]Decisions
 	Samples         int      // distinct samples that were tried
 	Failed          []string // samples that no code could be made of
+
+	// Gated are the fused distances of the pairs whose samples the quality gate
+	// takes. Refused are those that it does not, beside Failed.
+	Gated   Distances
+	Refused []string
+
+	Groups map[Trait]*Distances // fused: genuine pairs by the probe's traits, impostor pairs where both share one
+	Worst  Worst
+	Times  Times
 }
 
 // An entry is what the gallery holds of a palm: one capture, or the first Enrol of them.
 type entry struct {
 	palm     string
-	ids      []string
-	captures []*matcher.Capture
+	captures []*enrolled
+}
+
+// An enrolled capture, with what is known of its sample.
+type enrolled struct {
+	sample  *Sample
+	capture *matcher.Capture
+	poor    bool
+	traits  []Trait
 }
 
 // Run scores every probe against every gallery entry with the product's
@@ -56,7 +75,7 @@ func Run(ctx context.Context, gallery, probes []Sample, o Options) (*Scores, err
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	r := &run{options: o, failed: map[string]bool{}, inGallery: map[string]bool{}, inProbes: map[string]bool{}}
+	r := &run{options: o, failed: map[string]bool{}, poor: map[string]bool{}, inGallery: map[string]bool{}, inProbes: map[string]bool{}}
 	for _, s := range gallery {
 		r.inGallery[s.ID] = true
 	}
@@ -80,14 +99,15 @@ type run struct {
 	lock   sync.Mutex // guards what follows
 	done   int
 	failed map[string]bool
+	poor   map[string]bool
 	scores Scores
 }
 
 // enrol encodes the gallery and groups it into entries.
 func (r *run) enrol(ctx context.Context, gallery []Sample) error {
-	captures := make([]*matcher.Capture, len(gallery))
+	captures := make([]*enrolled, len(gallery))
 	err := r.each(ctx, "gallery", len(gallery), func(i int) error {
-		c, err := r.encode(&gallery[i])
+		c, poor, err := r.encode(&gallery[i])
 		if err != nil || c == nil {
 			return err
 		}
@@ -96,7 +116,8 @@ func (r *run) enrol(ctx context.Context, gallery []Sample) error {
 		if err != nil {
 			return err
 		}
-		captures[i], err = matcher.ParseCapture(template)
+		captures[i] = &enrolled{sample: &gallery[i], poor: poor, traits: gallery[i].traits()}
+		captures[i].capture, err = matcher.ParseCapture(template)
 		return err
 	})
 	if err != nil {
@@ -110,13 +131,12 @@ func (r *run) enrol(ctx context.Context, gallery []Sample) error {
 		s := &gallery[i]
 		if n, known := at[s.Palm]; known && r.options.Enrol > 0 {
 			if e := &r.entries[n]; len(e.captures) < r.options.Enrol {
-				e.ids = append(e.ids, s.ID)
 				e.captures = append(e.captures, c)
 			}
 			continue
 		}
 		at[s.Palm] = len(r.entries)
-		r.entries = append(r.entries, entry{s.Palm, []string{s.ID}, []*matcher.Capture{c}})
+		r.entries = append(r.entries, entry{s.Palm, []*enrolled{c}})
 	}
 	return nil
 }
@@ -125,28 +145,38 @@ func (r *run) enrol(ctx context.Context, gallery []Sample) error {
 func (r *run) probe(ctx context.Context, probes []Sample) error {
 	return r.each(ctx, "probes", len(probes), func(i int) error {
 		s := &probes[i]
-		c, err := r.encode(s)
+		c, poor, err := r.encode(s)
 		if err != nil || c == nil {
 			return err
 		}
 		defer c.Wipe()
+		began := time.Now()
 		p := matcher.NewProbe(c)
 		defer p.Wipe()
-		var found Scores
+		ready := time.Now()
+		presented := &probed{probe: p, sample: s, poor: poor, traits: s.traits()}
+		found := Scores{Groups: map[Trait]*Distances{}}
+		compared := 0
 		for n := range r.entries {
-			r.compare(p, s, &r.entries[n], &found)
+			compared += r.compare(presented, &r.entries[n], &found)
+		}
+		found.Times.probe.add(ready.Sub(began))
+		if compared > 0 {
+			found.Times.compare.add(time.Since(ready) / time.Duration(compared))
 		}
 		r.lock.Lock()
 		defer r.lock.Unlock()
-		r.scores.Fused.join(found.Fused)
-		r.scores.RGB.join(found.RGB)
-		r.scores.NIR.join(found.NIR)
-		for i, d := range found.Decisions {
-			r.scores.Decisions[i].GenuineRefused += d.GenuineRefused
-			r.scores.Decisions[i].ImpostorAccepted += d.ImpostorAccepted
-		}
+		r.scores.join(&found)
 		return nil
 	})
+}
+
+// probed is a probe, with what is known of its sample.
+type probed struct {
+	probe  *matcher.Probe
+	sample *Sample
+	poor   bool
+	traits []Trait
 }
 
 // thresholds are the product's, by index of FalseMatchRates and by set of bands.
@@ -159,25 +189,37 @@ var thresholds = func() (t [len(FalseMatchRates)][matcher.BothBands + 1]float64)
 	return t
 }()
 
-// compare scores one probe against one entry: the nearest of its captures, by fusion and by band.
-func (r *run) compare(p *matcher.Probe, s *Sample, e *entry, into *Scores) {
+// compare scores one probe against one entry: the nearest of its captures, by
+// fusion and by band. It returns how many comparisons that took.
+func (r *run) compare(p *probed, e *entry, into *Scores) (n int) {
+	s := p.sample
 	best := matcher.Score{RGB: matcher.Farthest, NIR: matcher.Farthest, Fused: matcher.Farthest}
-	rgb, nir, n := best.RGB, best.NIR, 0
-	for i, c := range e.captures {
-		if e.ids[i] == s.ID || r.mirrored(s.ID, e.ids[i]) {
+	rgb, nir := best.RGB, best.NIR
+	gated := math.Inf(1) // of the captures that the gate takes
+	var nearest *enrolled
+	for _, c := range e.captures {
+		if c.sample.ID == s.ID || r.mirrored(s.ID, c.sample.ID) {
 			continue
 		}
-		d := p.Compare(c)
+		d := p.probe.Compare(c.capture)
 		if n++; n == 1 || d.Fused < best.Fused {
-			best = d
+			best, nearest = d, c
 		}
 		rgb, nir = min(rgb, d.RGB), min(nir, d.NIR)
+		if !c.poor {
+			gated = min(gated, d.Fused)
+		}
 	}
 	if best.Bands == 0 {
-		return
+		return n
 	}
 	genuine := e.palm == s.Palm
 	into.Fused.add(best.Fused, genuine)
+	if !p.poor && !math.IsInf(gated, 1) {
+		into.Gated.add(gated, genuine)
+	}
+	into.group(p, nearest, best.Fused, genuine)
+	into.Worst.add(Pair{Probe: s, Enrolled: nearest.sample, Distance: best.Fused}, genuine)
 	if best.Bands&matcher.OnlyRGB != 0 {
 		into.RGB.add(rgb, genuine)
 	}
@@ -194,6 +236,23 @@ func (r *run) compare(p *matcher.Probe, s *Sample, e *entry, into *Scores) {
 			into.Decisions[i].ImpostorAccepted++
 		}
 	}
+	return n
+}
+
+// group counts a pair for each trait: a genuine one by what the probe is, an
+// impostor one where the nearest capture is the same, since strangers of one group are the likelier to be taken for each other.
+func (s *Scores) group(p *probed, e *enrolled, distance float64, genuine bool) {
+	for _, trait := range p.traits {
+		if !genuine && !slices.Contains(e.traits, trait) {
+			continue
+		}
+		d := s.Groups[trait]
+		if d == nil {
+			d = &Distances{}
+			s.Groups[trait] = d
+		}
+		d.add(distance, genuine)
+	}
 }
 
 // mirrored says that a pair is also scored the other way round, because both
@@ -203,24 +262,35 @@ func (r *run) mirrored(probe, enrolled string) bool {
 	return r.options.Enrol == 0 && r.inGallery[probe] && r.inProbes[enrolled] && probe < enrolled
 }
 
-// encode makes a sample's capture, or nil where it counts as failed.
-func (r *run) encode(s *Sample) (*matcher.Capture, error) {
+// encode makes a sample's capture, or nil where it counts as failed, and says
+// whether the quality gate refuses it.
+func (r *run) encode(s *Sample) (*matcher.Capture, bool, error) {
 	hand, views, err := s.Views()
+	began := time.Now()
 	var c *matcher.Capture
 	if err == nil {
 		c, err = matcher.Encode(hand, views)
 	}
+	took := time.Since(began)
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	if errors.Is(err, ErrNoPalm) || errors.Is(err, matcher.ErrUnusable) {
-		r.lock.Lock()
-		defer r.lock.Unlock()
 		r.failed[s.ID] = true
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("eval: sample %s: %w", s.ID, err)
+		return nil, false, fmt.Errorf("eval: sample %s: %w", s.ID, err)
 	}
-	return c, nil
+	r.scores.Times.encode.add(took)
+	refused := poor(c)
+	if refused {
+		r.poor[s.ID] = true
+	}
+	return c, refused, nil
 }
+
+// poor says whether the product's quality gate refuses a capture.
+func poor(*matcher.Capture) bool { return false }
 
 // each runs do for 0 to n-1 on the workers and reports progress.
 func (r *run) each(ctx context.Context, stage string, n int, do func(i int) error) error {
@@ -254,11 +324,37 @@ func (r *run) finish(gallery, probes []Sample) *Scores {
 			if !tried[s.ID] && r.failed[s.ID] {
 				r.scores.Failed = append(r.scores.Failed, s.ID)
 			}
+			if !tried[s.ID] && r.poor[s.ID] {
+				r.scores.Refused = append(r.scores.Refused, s.ID)
+			}
 			tried[s.ID] = true
 		}
 	}
 	r.scores.Samples = len(tried)
 	return &r.scores
+}
+
+// join adds what one probe found.
+func (s *Scores) join(found *Scores) {
+	s.Fused.join(found.Fused)
+	s.RGB.join(found.RGB)
+	s.NIR.join(found.NIR)
+	s.Gated.join(found.Gated)
+	for i, d := range found.Decisions {
+		s.Decisions[i].GenuineRefused += d.GenuineRefused
+		s.Decisions[i].ImpostorAccepted += d.ImpostorAccepted
+	}
+	for trait, d := range found.Groups {
+		if s.Groups == nil {
+			s.Groups = map[Trait]*Distances{}
+		}
+		if s.Groups[trait] == nil {
+			s.Groups[trait] = &Distances{}
+		}
+		s.Groups[trait].join(*d)
+	}
+	s.Worst.join(&found.Worst)
+	s.Times.join(&found.Times)
 }
 
 func (d *Distances) add(score float64, genuine bool) {

@@ -146,9 +146,10 @@ func class(v float64, low string, a float64, middle string, b float64, high stri
 // SyntheticBands is what a synthetic set calls its bands.
 var SyntheticBands = BandNames{RGB: "white", NIR: "850"}
 
-// Samples are the captures of both hands of the first people of a set: captures 1 to
-// 3 of session 1, which enrols with cues, and 4 to 6 of session 2, every other one held without. Bands are named as in SyntheticBands.
-func (s *Synthetic) Samples(people int, bands BandNames, pick Selector) ([]Sample, error) {
+// Samples are the captures of some hands of the first people of a set: captures
+// 1 to 3 of session 1, which enrols with cues, and 4 to 6 of session 2, every
+// other one held without. Bands are named as in SyntheticBands.
+func (s *Synthetic) Samples(people int, bands BandNames, pick Selector, hands ...wire.Hand) ([]Sample, error) {
 	if people < 1 || people > MaxPeople {
 		return nil, fmt.Errorf("eval: %d synthetic people, want 1 to %d", people, MaxPeople)
 	}
@@ -157,7 +158,7 @@ func (s *Synthetic) Samples(people int, bands BandNames, pick Selector) ([]Sampl
 	}
 	var out []Sample
 	for person := range people {
-		for _, hand := range []wire.Hand{wire.Left, wire.Right} {
+		for _, hand := range hands {
 			for capture := 1; capture <= 2*capturesPerVisit; capture++ {
 				session := enrolment + (capture-1)/capturesPerVisit
 				if pick.Picks(&Row{Session: session, Capture: capture}) {

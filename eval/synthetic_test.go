@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"volar/enclave/vault/matcher"
+	"volar/wire"
 )
 
 func everything(t *testing.T) Selector {
@@ -21,7 +22,7 @@ func everything(t *testing.T) Selector {
 }
 
 func TestSyntheticSamples(t *testing.T) {
-	set, err := NewSynthetic(7).Samples(2, SyntheticBands, everything(t))
+	set, err := NewSynthetic(7).Samples(2, SyntheticBands, everything(t), wire.Left, wire.Right)
 	if err != nil || len(set) != 24 {
 		t.Fatalf("%d samples, %v", len(set), err)
 	}
@@ -40,7 +41,7 @@ func TestSyntheticSamples(t *testing.T) {
 	if len(names) != 5 || names["hand"] != hand.String() || hand.String() != "right" {
 		t.Errorf("%v hand, traits %v", hand, names)
 	}
-	again, err := NewSynthetic(7).Samples(1, SyntheticBands, everything(t))
+	again, err := NewSynthetic(7).Samples(1, SyntheticBands, everything(t), wire.Left, wire.Right)
 	if err != nil {
 		t.Fatal(err)
 	}
