@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"volar/enclave/attest/simulated"
@@ -45,19 +46,48 @@ func (f *fault) write(do func()) error {
 // machine is a platform and a store that outlive the vault's process.
 type machine struct {
 	t     *testing.T
+	mu    sync.Mutex
 	blobs map[string][]byte
 	old   map[string][][]byte // every value that a key ever had
 	epoch uint64
 	fault fault
 
-	sealing byte // which platform it is
+	sealing  byte // which platform it is
+	platform platformFault
+	calls    int // of the platform
 }
+
+// platformFault makes the n-th call of the platform fail, before or after it
+// took effect, and every later one too if it fails for good.
+type platformFault struct {
+	at      int
+	after   bool
+	forGood bool
+}
+
+// call makes a call of the platform under the fault.
+func (m *machine) call(do func() error) error {
+	m.calls++
+	f := m.platform
+	hit := f.at > 0 && (m.calls == f.at || f.forGood && m.calls > f.at)
+	if hit && !(f.after && m.calls == f.at) {
+		return errChip
+	}
+	if err := do(); err != nil || !hit {
+		return err
+	}
+	return errChip
+}
+
+var errChip = errors.New("planted failure of the platform")
 
 func newMachine(t *testing.T) *machine {
 	return &machine{t: t, blobs: map[string][]byte{}, old: map[string][][]byte{}}
 }
 
 func (m *machine) Get(_ context.Context, key string) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	v, ok := m.blobs[key]
 	return bytes.Clone(v), ok, nil
 }
@@ -75,6 +105,8 @@ func (m *machine) Apply(_ context.Context, puts []wire.Blob, deletes []string) e
 	if _, err := wire.EncodeBlobRequest(wire.BlobRequest{Op: wire.BlobApply, Puts: puts, Deletes: deletes}); err != nil {
 		m.t.Errorf("a change that no message carries: %v", err)
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.fault.write(func() {
 		for _, p := range puts {
 			m.blobs[p.Key] = bytes.Clone(p.Value)
@@ -124,23 +156,36 @@ type counter struct {
 	m *machine
 }
 
-func (c *counter) Epoch(context.Context) (uint64, error) { return c.m.epoch, nil }
-
-func (c *counter) Commit(ctx context.Context, epoch uint64) error {
-	if epoch != c.m.epoch+1 {
-		return simulated.ErrEpoch
-	}
-	return c.m.fault.write(func() { c.m.epoch = epoch })
+func (c *counter) Epoch(context.Context) (epoch uint64, err error) {
+	err = c.m.call(func() error { epoch = c.m.epoch; return nil })
+	return epoch, err
 }
 
-func (c *counter) Unseal(ctx context.Context, epoch uint64, blob []byte) ([]byte, error) {
+func (c *counter) Seal(ctx context.Context, epoch uint64, secret []byte) (sealed []byte, err error) {
+	err = c.m.call(func() (err error) { sealed, err = c.Platform.Seal(ctx, epoch, secret); return err })
+	return sealed, err
+}
+
+func (c *counter) Commit(ctx context.Context, epoch uint64) error {
+	return c.m.call(func() error {
+		if epoch != c.m.epoch+1 {
+			return simulated.ErrEpoch
+		}
+		c.m.mu.Lock()
+		defer c.m.mu.Unlock()
+		return c.m.fault.write(func() { c.m.epoch = epoch })
+	})
+}
+
+func (c *counter) Unseal(ctx context.Context, epoch uint64, blob []byte) (secret []byte, err error) {
 	// A fresh platform, because its counter is a copy of the machine's.
 	p, err := simulated.New(simulated.Config{Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Sealing: [32]byte{1, c.m.sealing},
 		Measurement: [32]byte{2}, Epoch: c.m.epoch, Persist: func(uint64) error { return nil }})
 	if err != nil {
 		return nil, err
 	}
-	return p.Unseal(ctx, epoch, blob)
+	err = c.m.call(func() (err error) { secret, err = p.Unseal(ctx, epoch, blob); return err })
+	return secret, err
 }
 
 var (
