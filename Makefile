@@ -10,7 +10,7 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # The vault is measured, so its bytes must depend on nothing but the source.
 reproducible := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fuzz crash clean
+.PHONY: help setup build demo test check cross arm bench bench-peers fuzz crash clean repro mutants
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -58,6 +58,12 @@ crash: setup ## kill a gallery's process at every write, fsync, rename and count
 
 bench-peers: ## the coarse stage beside FAISS, OpenCV and plain Go on the same codes; installs FAISS
 	@scripts/bench-peers $(BENCH)
+
+repro: ## build the measured programs twice in different surroundings and compare
+	@scripts/repro env $(reproducible)
+
+mutants: ## switch each defence off in turn: its test must go red (internal/mutants)
+	@go run ./internal/mutants
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz target for FUZZTIME (60s) each
