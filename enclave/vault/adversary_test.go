@@ -20,12 +20,11 @@ type adversary struct {
 	up    bool // the direction of that frame,
 	index int  // and its number in it
 
-	used    bool
-	held    []byte
-	old     [2][][]byte // an earlier session of the same device: down, up
-	beside  [2][][]byte // another device's session at the same time
-	passed  [2][][]byte
-	reached int // samples that the vault got whole and unchanged
+	used   bool
+	held   []byte
+	old    [2][][]byte // an earlier session of the same device: down, up
+	beside [2][][]byte // another device's session at the same time
+	passed [2][][]byte
 }
 
 func side(up bool) int {
