@@ -67,7 +67,7 @@ func TestEpochsKeepTheirDistance(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
-		if n := m.epoch - before; n > 12 || g.People("acme") != 40 {
+		if n := g.Epoch() - before; n > 12 || g.People("acme") != 40 {
 			t.Errorf("%d epochs in 20 s for %d people", n, g.People("acme"))
 		}
 	})
