@@ -1,57 +1,113 @@
 package eval
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"io"
-	"strings"
+	"path/filepath"
+	"strconv"
 )
 
-//go:embed page.html
-var pageSource string
+//go:embed page
+var pageFiles embed.FS
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"percent": percent,
-	"join":    func(s []string) string { return strings.Join(s, ", ") },
-}).Parse(pageSource))
+var page = template.Must(template.New("").Funcs(template.FuncMap{"style": style}).ParseFS(pageFiles, "page/*.html"))
+
+func style() (template.CSS, error) {
+	b, err := pageFiles.ReadFile("page/style.css")
+	return template.CSS(b), err
+}
+
+// A document is what the page's template shows: one of Compare and Search.
+type document struct {
+	Title, Lead string
+	Tiles       []tile
+	Compare     *comparePage
+	Search      *searchPage
+}
+
+type tile struct{ Name, Value, Note string }
+
+type fact struct{ Name, Value string }
+
+type figure struct {
+	Picture template.HTML
+	Caption string
+}
+
+type table struct {
+	Caption string
+	Head    []string
+	Rows    []row
+}
+
+type row struct {
+	Name  string
+	Cells []cell
+}
+
+type cell struct{ Value, Note string }
+
+func (d *document) write(w io.Writer) error {
+	if err := page.ExecuteTemplate(w, "page", d); err != nil {
+		return fmt.Errorf("eval: write page: %w", err)
+	}
+	return nil
+}
 
 // percent writes a rate with its bounds.
 func percent(rate float64, b Bounds) string {
-	return fmt.Sprintf("%.3g %% (%.3g to %.3g)", 100*rate, 100*b[0], 100*b[1])
+	return fmt.Sprintf("%s (%s)", share(rate), between(b))
 }
 
-// A row of the page's table.
-type pageRow struct {
-	Name string
-	Rates
+func share(rate float64) string { return fmt.Sprintf("%.3g %%", 100*rate) }
+
+func between(b Bounds) string { return fmt.Sprintf("%.3g to %.3g", 100*b[0], 100*b[1]) }
+
+// few marks a rate that rests on less than the rule of 30 asks for.
+const few = 30
+
+// rated is a cell of a rate over n trials.
+func rated(rate float64, b Bounds, n int) cell {
+	errors := rate * float64(n)
+	c := cell{share(rate), between(b)}
+	switch {
+	case n == 0:
+		return cell{"–", "no trials"}
+	case errors < 0.5:
+		c.Note = fmt.Sprintf("under %s (3/n)", share(3/float64(n)))
+	case errors < few-0.5:
+		c.Value += " †"
+	}
+	return c
 }
 
-// WriteHTML writes the report as one page that needs no other file. The
-// distances are those that the report was made of.
-func (r *Report) WriteHTML(w io.Writer, s *Scores) error {
-	rows := []pageRow{{"fused", r.Rates}}
-	curves := []curve{{"fused", black, &s.Fused}}
-	for _, band := range []curve{{"rgb", red, &s.RGB}, {"nir", blue, &s.NIR}} {
-		// With one band alone the fused score is that band's.
-		if rates, measured := r.Bands[band.name]; measured && len(r.Bands) > 1 {
-			rows = append(rows, pageRow{band.name, rates})
-			curves = append(curves, band)
-		}
+// thousands writes a count for people.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
 	}
-	trade, err := det(curves)
-	if err != nil {
-		return err
+	return s
+}
+
+// facts are the protocol in words.
+func (s *Selection) facts() []fact {
+	set := fact{"Set", filepath.Base(s.Manifest)}
+	if s.Synthetic > 0 {
+		set.Value = fmt.Sprintf("%s synthetic people, seed %d", thousands(s.Synthetic), s.Seed)
 	}
-	var histograms []template.HTML
-	for _, c := range curves {
-		h, err := histogram(c)
-		if err != nil {
-			return err
-		}
-		histograms = append(histograms, h)
+	out := []fact{set, {"Bands", s.Bands}}
+	if s.ProbeBands != "" {
+		out = append(out, fact{"Bands of the probes", s.ProbeBands})
 	}
-	return page.Execute(w, map[string]any{
-		"Report": r, "Rows": rows, "Operating": FalseMatchRates, "Trade": trade, "Histograms": histograms,
-	})
+	if s.Degrade != "" {
+		out = append(out, fact{"Probes made worse", fmt.Sprintf("%s, seed %d", s.Degrade, s.Seed)})
+	}
+	enrolled := "capture against capture"
+	if s.Enrol > 0 {
+		enrolled = fmt.Sprintf("the first %d captures of each palm, of which the nearest counts", s.Enrol)
+	}
+	return append(out, fact{"Gallery", s.Gallery + ", " + enrolled}, fact{"Probes", s.Probe})
 }

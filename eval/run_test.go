@@ -273,7 +273,10 @@ func TestReport(t *testing.T) {
 	if strings.Count(html, "<svg") != 4 || !strings.Contains(html, "&lt;set&gt;") {
 		t.Error("the page lacks a figure, or does not escape what it shows")
 	}
-	for _, outside := range []string{"src=", "href=\"http", "@import", "url(", "<script"} {
+	if strings.Count(html, "src=") != strings.Count(html, `src="data:`) {
+		t.Error("the page asks for a picture")
+	}
+	for _, outside := range []string{"href=\"http", "@import", "url(", "<script"} {
 		if strings.Contains(html, outside) {
 			t.Errorf("the page reaches outside itself: %s", outside)
 		}

@@ -95,15 +95,50 @@ func TestEval(t *testing.T) {
 	}
 }
 
+func TestEvalSynthetic(t *testing.T) {
+	out, _, code := evalOf("--synthetic", "2", "--gallery", "session=1,capture=1", "--probe", "session=2,capture=4", "--json", "-")
+	var report struct {
+		Genuine, Impostor int
+		Groups            []struct{ Trait, Value string }
+	}
+	if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Genuine != 4 || report.Impostor != 12 || len(report.Groups) < 5 {
+		t.Errorf("exit %d, report %+v, %v", code, report, err)
+	}
+}
+
+func TestEvalIdentify(t *testing.T) {
+	cache := t.TempDir()
+	page := filepath.Join(cache, "report.html")
+	for range 2 { // the second finds its fillers in the cache
+		out, _, code := evalOf("--synthetic", "2", "--probe", "capture=4", "--identify", "--gallery-size", "5", "--cache", cache, "--json", "-", "--html", page)
+		var report struct {
+			Palms, Searches int
+			RankOne         float64 `json:"rank_one"`
+			FNIR            map[string]struct{ FNIR float64 }
+		}
+		if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Palms != 5 || report.Searches != 2 || report.RankOne != 1 || len(report.FNIR) != 3 {
+			t.Errorf("exit %d, %s, report %+v, %v", code, out, report, err)
+		}
+	}
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("</html>")) {
+		t.Errorf("page of %d bytes, %v", len(html), err)
+	}
+}
+
 func TestEvalRefuses(t *testing.T) {
-	manifest := palmSet(t)
+	manifest, cache := palmSet(t), t.TempDir()
 	gone := filepath.Join(filepath.Dir(manifest), "1-1.png")
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"no manifest":     {[]string{"--bands", "nir=I"}, exitUsage, "manifest"},
+		"no manifest":     {[]string{"--bands", "nir=I"}, exitUsage, "one of --manifest and --synthetic"},
+		"both sets":       {[]string{"--manifest", manifest, "--bands", "nir=I", "--synthetic", "3"}, exitUsage, "one of --manifest and --synthetic"},
+		"no bands":        {[]string{"--manifest", manifest}, exitUsage, "--bands"},
+		"no such bands":   {[]string{"--synthetic", "1", "--bands", "nir=940"}, exitUsage, "nir=850"},
+		"no gallery size": {[]string{"--synthetic", "1", "--identify"}, exitUsage, "need each other"},
+		"too small":       {[]string{"--synthetic", "2", "--identify", "--gallery-size", "1", "--cache", cache}, exitUsage, "gallery of 1"},
 		"no such band":    {[]string{"--manifest", manifest, "--bands", "nir=850"}, exitWrong, "no sample"},
 		"wrong bands":     {[]string{"--manifest", manifest, "--bands", "I"}, exitUsage, "bands"},
 		"phone in NIR":    {[]string{"--manifest", manifest, "--bands", "nir=I", "--degrade", "phone"}, exitUsage, "no near infrared"},
