@@ -57,7 +57,7 @@ var build = sync.OnceValues(func() (bin string, err error) {
 	return built, nil
 })
 
-func programs(t *testing.T) string {
+func programs(t testing.TB) string {
 	t.Helper()
 	bin, err := build()
 	if err != nil {
@@ -71,7 +71,7 @@ func programs(t *testing.T) string {
 
 // box is a machine: programs, state, configuration, and the host's store.
 type box struct {
-	t     *testing.T
+	t     testing.TB
 	bin   string
 	dir   string
 	facts facts
@@ -82,7 +82,7 @@ type box struct {
 
 var operator = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
 
-func newBox(t *testing.T) *box {
+func newBox(t testing.TB) *box {
 	if err := swtpm.Missing(); err != nil {
 		t.Skip(err)
 	}
@@ -209,7 +209,7 @@ func (r *running) stop() string {
 	return r.said.String()
 }
 
-func socketpair(t *testing.T) (net.Conn, *os.File) {
+func socketpair(t testing.TB) (net.Conn, *os.File) {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -159,6 +159,8 @@ func TestQuoteRefuses(t *testing.T) {
 		change(&q)
 		if err := verify(t, body(t, q, chipKey), policy()); !errors.Is(err, attest.ErrBinding) {
 			t.Errorf("%s: %v", name, err)
+		} else if q.safe != 1 && !errors.Is(err, errUnsafe) {
+			t.Errorf("%s: %v, which does not say what is wrong", name, err)
 		}
 	}
 }
