@@ -126,8 +126,9 @@ func appendWords(to []byte, words []uint64) []byte {
 }
 
 // sparse is every second cell of every second row of four planes, moved by whole cells, one row a
-// word. What is unknown counts half.
+// word, so that a part is half the columns of one plane. What is unknown counts half.
 func sparse(c *code, dx, dy int) (v kernel.Variant) {
+	var unknown [kernel.Parts]int
 	for j := range kernel.CoarseWords {
 		y := 2*j - dy
 		for i := range kernel.CoarseWords {
@@ -135,7 +136,7 @@ func sparse(c *code, dx, dy int) (v kernel.Variant) {
 			for p, k := range [4]int{0, 1, 3, 4} {
 				at := uint64(1) << (16*p + i)
 				if x < 0 || y < 0 || x >= cells || y >= cells || c.care[k][y]>>x&1 == 0 {
-					v.Bias[j/2]++ // halved below
+					unknown[(16*p+i)/8]++
 					continue
 				}
 				v.Mask[j] |= at
@@ -145,8 +146,8 @@ func sparse(c *code, dx, dy int) (v kernel.Variant) {
 			}
 		}
 	}
-	for p := range v.Bias {
-		v.Bias[p] /= 2
+	for p, n := range unknown {
+		v.Bias[p] = uint8(n / 2)
 	}
 	return v
 }

@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
-	"math/bits"
 )
 
 // Coarse writes to out, for every palm of a gallery in blocks, its score for the variants
@@ -26,20 +24,38 @@ func Coarse(out []uint16, blocks []byte, probe []Variant) {
 
 func coarsePlain(out []uint16, blocks []byte, probe []Variant) {
 	for i := range out {
-		block, lane := blocks[i/Lanes*CoarseBlock:][:CoarseBlock], i%Lanes
-		sum := uint32(0)
-		for p := range Parts {
-			a, b := word(block, 2*p, lane), word(block, 2*p+1, lane)
-			least := uint32(math.MaxUint32)
-			for j := range probe {
-				v := &probe[j]
-				n := bits.OnesCount64((a^v.Bits[2*p])&v.Mask[2*p]) + bits.OnesCount64((b^v.Bits[2*p+1])&v.Mask[2*p+1])
-				least = min(least, v.Bias[p]+uint32(n))
+		code := GetCoarse(blocks, i)
+		least := [Parts]uint8{255, 255, 255, 255, 255, 255, 255, 255}
+		for j := range probe {
+			v := &probe[j]
+			counts := v.counts(&code)
+			for p, b := range v.Bias {
+				n := uint8(counts >> (8 * p))
+				least[p] = min(least[p], b+min(n, 255-b))
 			}
-			sum += least
 		}
-		out[i] = uint16(sum)
+		sum := uint16(0)
+		for _, n := range least {
+			sum += uint16(n)
+		}
+		out[i] = sum
 	}
+}
+
+// counts is the number of bits that differ in each part, a byte each: at most 128.
+func (v *Variant) counts(code *[CoarseWords]uint64) (sum uint64) {
+	const ones, pairs, nibbles = 0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f
+	for w := 0; w < CoarseWords; w += 2 {
+		var four [2]uint64 // counts of four bits each
+		for h := range four {
+			x := (code[w+h] ^ v.Bits[w+h]) & v.Mask[w+h]
+			x -= x >> 1 & ones
+			four[h] = x&pairs + x>>2&pairs
+		}
+		x := four[0] + four[1] // at most 8 in a nibble
+		sum += x&nibbles + x>>4&nibbles
+	}
+	return sum
 }
 
 // Below lists in out, ascending, the indices of the scores that are less than

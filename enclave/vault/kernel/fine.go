@@ -17,7 +17,12 @@ const (
 	finePart = FineWords / Parts
 )
 
-// A FineVariant is a Variant for fine codes. A bias is at most MaxBias.
+// MaxBias keeps scores within 16 bits.
+const MaxBias = 7000
+
+// A FineVariant is a probe at one shift and pose, for fine codes. The score of a palm is the
+// sum over the parts of the least, over the variants, of Bias of the part + popcount of
+// (palm^Bits)&Mask over the part. A bias is at most MaxBias.
 type FineVariant struct {
 	Bits, Mask [FineWords]uint64
 	Bias       [Parts]uint32

@@ -21,28 +21,39 @@ const (
 	CoarseBlock = Lanes * CoarseBytes
 )
 
+// Parts is the number of parts of a code that find their shift each by itself. Part p of
+// a coarse code is byte p of each of its words, so that one register of bytes counts for
+// all parts of eight palms at once: see Spread.
+const Parts = 8
+
 // Worst is the score of what was compared with nothing.
 const Worst = 1<<16 - 1
 
-// Parts is the number of parts of a coarse code that find their shift each by itself:
-// part p is words 2*p and 2*p+1.
-const Parts = 8
-
 // A Variant is a probe at one shift or pose of the coarse search. The score of a palm g
-// is the sum over the parts p of the least, over the variants, of
+// is the sum over the parts of the least, over the variants, of
 //
-//	Bias[p] + popcount of (g^Bits)&Mask over the words of p
+//	Bias of the part + popcount of (g^Bits)&Mask over the part, at most 255,
 //
-// and low scores are near. A bias is at most MaxBias.
+// and low scores are near.
 type Variant struct {
 	Bits, Mask [CoarseWords]uint64
-	Bias       [Parts]uint32
+	Bias       [Parts]uint8
 }
 
-// MaxBias keeps scores within 16 bits.
-const MaxBias = 7000
+// Spread takes a code or a mask whose part p is words 2*p and 2*p+1 to the order of a
+// gallery and of a Variant: byte p of word 8*h+i is byte i of word 2*p+h.
+func Spread(code *[CoarseWords]uint64) (out [CoarseWords]uint64) {
+	for p := range Parts {
+		for h := range CoarseWords / Parts {
+			for i, v := 0, code[2*p+h]; i < 8; i, v = i+1, v>>8 {
+				out[8*h+i] |= v & 0xff << (8 * p)
+			}
+		}
+	}
+	return out
+}
 
-// SetCoarse writes palm i of a gallery.
+// SetCoarse writes palm i of a gallery; the code is one of Spread.
 func SetCoarse(blocks []byte, i int, code *[CoarseWords]uint64) {
 	block := blocks[i/Lanes*CoarseBlock:][:CoarseBlock]
 	for w, v := range code {

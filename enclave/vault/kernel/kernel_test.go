@@ -77,16 +77,31 @@ func TestCoarseLayout(t *testing.T) {
 	}
 }
 
+func TestSpread(t *testing.T) {
+	var code [CoarseWords]uint64
+	copy(code[:], words(source(12), CoarseWords))
+	out := Spread(&code)
+	for p := range Parts {
+		for h := range 2 {
+			for i := range 8 {
+				if byte(out[8*h+i]>>(8*p)) != byte(code[2*p+h]>>(8*i)) {
+					t.Fatalf("byte %d of word %d of part %d went elsewhere", i, h, p)
+				}
+			}
+		}
+	}
+}
+
 func variants(r *rand.Rand, n int) []Variant {
 	list := make([]Variant, n)
 	for i := range list {
 		copy(list[i].Bits[:], words(r, CoarseWords))
 		copy(list[i].Mask[:], words(r, CoarseWords))
 		for p := range list[i].Bias {
-			list[i].Bias[p] = uint32(r.IntN(100))
+			list[i].Bias[p] = uint8(r.IntN(100))
 		}
 	}
-	list[0].Bias[3] = MaxBias
+	list[0].Bias[3] = 200
 	for w := range list[0].Mask {
 		list[0].Mask[w] = math.MaxUint64
 	}
@@ -103,11 +118,11 @@ func TestCoarse(t *testing.T) {
 			for i, g := range rows {
 				want := 0
 				for p := range Parts {
-					least := math.MaxInt
+					least := 255
 					for _, v := range probe {
 						d := int(v.Bias[p])
-						for w := 2 * p; w < 2*p+2; w++ {
-							d += bits.OnesCount64((g[w] ^ v.Bits[w]) & v.Mask[w])
+						for w := range CoarseWords {
+							d += bits.OnesCount64((g[w] ^ v.Bits[w]) & v.Mask[w] & (0xff << (8 * p)))
 						}
 						least = min(least, d)
 					}
@@ -118,17 +133,14 @@ func TestCoarse(t *testing.T) {
 				}
 			}
 		}
-		worst := Variant{}
-		for p := range worst.Bias {
-			worst.Bias[p] = MaxBias
-		}
+		worst := Variant{Bias: [Parts]uint8{0, 127, 128, 255, 0, 127, 128, 255}}
 		for w := range worst.Mask {
 			worst.Mask[w] = math.MaxUint64
 		}
 		got := make([]uint16, len(rows))
 		Coarse(got, blocks, []Variant{worst})
-		if got[1] != Parts*(MaxBias+128) {
-			t.Errorf("the largest score is %d, want %d", got[1], Parts*(MaxBias+128))
+		if want := uint16(2 * (128 + 255 + 255 + 255)); got[1] != want {
+			t.Errorf("opposite codes score %d, want %d", got[1], want)
 		}
 		Coarse(got, blocks, nil)
 		if slices.ContainsFunc(got, func(v uint16) bool { return v != Worst }) {

@@ -3,7 +3,10 @@ package kernel
 // The functions of kernels_arm64.s trust their caller: counts are at least 1, lengths fit.
 
 //go:noescape
-func partsNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
+func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+
+//go:noescape
+func fineNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
 func scoresNEON(out *uint16, packed *byte, n int, code *uint64)

@@ -15,6 +15,20 @@
 #define UQXTN(n, d) WORD $(0x2E614800 | (n)<<5 | (d))
 #define UQXTN2(n, d) WORD $(0x6E614800 | (n)<<5 | (d))
 
+// unsigned saturating add, 16 bytes
+#define UQADD_B(m, n, d) WORD $(0x6E200C00 | (m)<<16 | (n)<<5 | (d))
+
+// DIFFER leaves in V0 to V3, a word of the palms, where it differs from V4 under the mask V5.
+#define DIFFER \
+	VEOR V4.B16, V0.B16, V0.B16 \
+	VEOR V4.B16, V1.B16, V1.B16 \
+	VEOR V4.B16, V2.B16, V2.B16 \
+	VEOR V4.B16, V3.B16, V3.B16 \
+	VAND V5.B16, V0.B16, V0.B16 \
+	VAND V5.B16, V1.B16, V1.B16 \
+	VAND V5.B16, V2.B16, V2.B16 \
+	VAND V5.B16, V3.B16, V3.B16
+
 // COUNT adds to the bytes of V16 to V19 the bits of V0 to V3.
 #define COUNT \
 	VCNT V0.B16, V0.B16          \
@@ -32,7 +46,7 @@
 	VEOR V18.B16, V18.B16, V18.B16 \
 	VEOR V19.B16, V19.B16, V19.B16
 
-// LANES sums the bytes of V16 to V19, at most 128 each, to one half for each of 8 palms in V16.
+// LANES sums the bytes of V16 to V19 to one half for each of 8 palms in V16.
 #define LANES \
 	UADDLP_B(16, 16)               \
 	UADDLP_B(17, 17)               \
@@ -42,23 +56,74 @@
 	VADDP V19.H8, V18.H8, V18.H8 \
 	VADDP V18.H8, V16.H8, V16.H8
 
-// func partsNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
-// Coarse and fine codes: words is the number of words of a part, 2 or 6.
-TEXT ·partsNEON(SB), NOSPLIT, $0-48
+// func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+// Parts are bytes: V24 to V27 hold the least of each part of each palm.
+TEXT ·coarseNEON(SB), NOSPLIT, $0-40
 	MOVD out+0(FP), R0
 	MOVD blocks+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD probe+24(FP), R3
 	MOVD variants+32(FP), R4
-	MOVD words+40(FP), R5
-	LSL  $6, R5, R6  // bytes of a part of a block; also how far the masks are from the bits
-	LSL  $7, R5, R7  // how far the biases are from the bits
-	ADD  $32, R7, R8 // bytes of a variant
+
+coarseBlock:
+	VMOVI $255, V24.B16
+	VMOVI $255, V25.B16
+	VMOVI $255, V26.B16
+	VMOVI $255, V27.B16
+	MOVD  R3, R5
+	MOVD  R4, R6
+
+coarseVariant:
+	MOVD R1, R7
+	ADD  $128, R5, R8
+	MOVD $16, R9
+	CLEAR
+
+coarseWord:
+	VLD1.P  64(R7), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VLD1R.P 8(R5), [V4.D2]
+	VLD1R.P 8(R8), [V5.D2]
+	DIFFER
+	COUNT
+	SUBS    $1, R9, R9
+	BNE     coarseWord
+	VLD1R.P 8(R8), [V4.D2] // the biases, which follow the masks
+	UQADD_B(4, 16, 16)
+	UQADD_B(4, 17, 17)
+	UQADD_B(4, 18, 18)
+	UQADD_B(4, 19, 19)
+	VUMIN   V16.B16, V24.B16, V24.B16
+	VUMIN   V17.B16, V25.B16, V25.B16
+	VUMIN   V18.B16, V26.B16, V26.B16
+	VUMIN   V19.B16, V27.B16, V27.B16
+	MOVD    R8, R5
+	SUBS    $1, R6, R6
+	BNE     coarseVariant
+	VORR    V24.B16, V24.B16, V16.B16
+	VORR    V25.B16, V25.B16, V17.B16
+	VORR    V26.B16, V26.B16, V18.B16
+	VORR    V27.B16, V27.B16, V19.B16
+	LANES
+	VST1.P  [V16.B16], 16(R0)
+	MOVD    R7, R1
+	SUBS    $1, R2, R2
+	BNE     coarseBlock
+	RET
+
+// func fineNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+// A part is 6 words: 384 bytes of a block. Masks follow 384 bytes after the bits, biases after 768,
+// and the next variant after 800.
+TEXT ·fineNEON(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD blocks+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD probe+24(FP), R3
+	MOVD variants+32(FP), R4
 
 block:
 	VEOR V30.B16, V30.B16, V30.B16
 	MOVD R3, R9
-	ADD  R7, R3, R10
+	ADD  $768, R3, R10
 	MOVD $8, R11
 
 part:
@@ -70,27 +135,20 @@ part:
 variant:
 	MOVD R1, R15
 	MOVD R12, R16
-	ADD  R6, R12, R17
-	MOVD R5, R19
+	ADD  $384, R12, R17
+	MOVD $6, R19
 	CLEAR
 
 word:
 	VLD1.P  64(R15), [V0.B16, V1.B16, V2.B16, V3.B16]
 	VLD1R.P 8(R16), [V4.D2]
 	VLD1R.P 8(R17), [V5.D2]
-	VEOR    V4.B16, V0.B16, V0.B16
-	VEOR    V4.B16, V1.B16, V1.B16
-	VEOR    V4.B16, V2.B16, V2.B16
-	VEOR    V4.B16, V3.B16, V3.B16
-	VAND    V5.B16, V0.B16, V0.B16
-	VAND    V5.B16, V1.B16, V1.B16
-	VAND    V5.B16, V2.B16, V2.B16
-	VAND    V5.B16, V3.B16, V3.B16
+	DIFFER
 	COUNT
 	SUBS    $1, R19, R19
 	BNE     word
 
-	// A part has at most 6 words, so that bytes hold the sum of 4 of them: at most 192.
+	// Bytes hold at most 48 now, and 192 after two sums of neighbours.
 	VADDP V17.B16, V16.B16, V16.B16
 	VADDP V19.B16, V18.B16, V18.B16
 	VADDP V18.B16, V16.B16, V16.B16
@@ -98,13 +156,13 @@ word:
 	VLD1R (R13), [V6.H8]
 	VADD  V6.H8, V16.H8, V16.H8
 	VUMIN V16.H8, V31.H8, V31.H8
-	ADD   R8, R12, R12
-	ADD   R8, R13, R13
+	ADD   $800, R12, R12
+	ADD   $800, R13, R13
 	SUBS  $1, R14, R14
 	BNE   variant
 	VADD  V31.H8, V30.H8, V30.H8
-	ADD   R6, R1, R1
-	ADD   R5<<3, R9, R9
+	ADD   $384, R1, R1
+	ADD   $48, R9, R9
 	ADD   $4, R10, R10
 	SUBS  $1, R11, R11
 	BNE   part

@@ -8,7 +8,7 @@ func coarse(out []uint16, blocks []byte, probe []Variant) {
 		coarsePlain(out, blocks, probe)
 		return
 	}
-	partsNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), CoarseWords/Parts)
+	coarseNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
 }
 
 func fine(out []uint16, blocks []byte, probe []FineVariant) {
@@ -16,7 +16,7 @@ func fine(out []uint16, blocks []byte, probe []FineVariant) {
 		finePlain(out, blocks, probe)
 		return
 	}
-	partsNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), finePart)
+	fineNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
 }
 
 // below is a small part of a search here, because coarse takes longer.

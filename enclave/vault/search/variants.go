@@ -91,7 +91,7 @@ func (c *probeCodes) set(p *matcher.Probe, n int) {
 		v := &c.coarse[i]
 		v.Bits, v.Mask = coarse(&c.fine[i].Bits), coarse(&c.fine[i].Mask)
 		for part := range v.Bias {
-			v.Bias[part] = half(v.Mask[part*coarseWords:][:coarseWords])
+			v.Bias[part] = uint8(half(kept(&c.fine[i].Mask, part)))
 		}
 	}
 }

@@ -75,11 +75,16 @@ func (w *words) set(p *matcher.Planes, band, dx, dy int) {
 	}
 }
 
-// coarse is the part of a fine code that the first stage keeps.
-func coarse(fine *[kernel.FineWords]uint64) (c [kernel.CoarseWords]uint64) {
+// kept is the words of a part of a fine code that the first stage keeps.
+func kept(fine *[kernel.FineWords]uint64, part int) []uint64 {
+	return fine[part*partWords+coarseFirst[part/4]:][:coarseWords]
+}
+
+// coarse is the part of a fine code that the first stage keeps, in the order of a gallery.
+func coarse(fine *[kernel.FineWords]uint64) [kernel.CoarseWords]uint64 {
+	var c [kernel.CoarseWords]uint64
 	for part := range kernel.Parts {
-		from := part*partWords + coarseFirst[part/4]
-		copy(c[part*coarseWords:(part+1)*coarseWords], fine[from:])
+		copy(c[part*coarseWords:], kept(fine, part))
 	}
-	return c
+	return kernel.Spread(&c)
 }

@@ -61,10 +61,60 @@ func storeLanes(o reg.Register, low, high vec) {
 	VMOVDQU(low.AsX(), at(o, 0))
 }
 
-// parts2 takes the parts of a code one after the other, four palms to a register.
-func parts2(name string, words int) {
-	partWords, size := words/parts, 2*8*words+4*parts
-	function(name, "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+// coarse2 counts the parts as coarse512 does, in four palms to a register.
+func coarse2() {
+	function("coarseAVX2", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
+	first, variants := pointer("probe"), pointer("variants")
+	c := newCounter()
+	p, left := GP64(), GP64()
+	least := ymm(2)
+	Label("block")
+	for _, l := range least {
+		VPCMPEQD(l, l, l)
+	}
+	MOVQ(first, p)
+	MOVQ(variants, left)
+	Label("variant")
+	sums := ymm(2)
+	for w := range coarseWords {
+		bits, mask := YMM(), YMM()
+		VPBROADCASTQ(at(p, 8*w), bits)
+		VPBROADCASTQ(at(p, 8*(coarseWords+w)), mask)
+		for half, s := range sums {
+			x := YMM()
+			VPXOR(at(b, 64*w+32*half), bits, x)
+			VPAND(mask, x, x)
+			c.add(s, w == 0, x)
+		}
+	}
+	bias := YMM()
+	VPBROADCASTQ(at(p, 16*coarseWords), bias)
+	for half, s := range sums {
+		VPADDUSB(bias, s, s)
+		VPMINUB(s, least[half], least[half])
+	}
+	ADDQ(U32(variantSize), p)
+	DECQ(left)
+	JNZ(LabelRef("variant"))
+	for w := range coarseWords {
+		PREFETCHT0(at(b, 4096+64*w))
+	}
+	for _, l := range least {
+		c.quads(l)
+	}
+	storeLanes(o, least[0], least[1])
+	ADDQ(U8(2*lanes), o)
+	ADDQ(U32(64*coarseWords), b)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	done()
+}
+
+// fine2 takes the parts of a code one after the other, four palms to a register.
+func fine2() {
+	const partWords = fineWords / parts
+	function("fineAVX2", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
 	c := newCounter()
@@ -82,14 +132,14 @@ func parts2(name string, words int) {
 		VPCMPEQD(l, l, l)
 	}
 	MOVQ(begin, p)
-	LEAQ(Mem{Base: first, Index: part, Scale: 4, Disp: 16 * words}, bias)
+	LEAQ(Mem{Base: first, Index: part, Scale: 4, Disp: 16 * fineWords}, bias)
 	MOVQ(variants, left)
 	Label("variant")
 	counts := ymm(2)
 	for w := range partWords {
 		bits, mask := YMM(), YMM()
 		VPBROADCASTQ(at(p, 8*w), bits)
-		VPBROADCASTQ(at(p, 8*(words+w)), mask)
+		VPBROADCASTQ(at(p, 8*(fineWords+w)), mask)
 		for half, s := range counts {
 			x := YMM()
 			VPXOR(at(b, 64*w+32*half), bits, x)
@@ -104,8 +154,8 @@ func parts2(name string, words int) {
 		VPADDD(more, s, s)
 		VPMINUD(s, least[half], least[half])
 	}
-	ADDQ(U32(size), p)
-	ADDQ(U32(size), bias)
+	ADDQ(U32(fineSize), p)
+	ADDQ(U32(fineSize), bias)
 	DECQ(left)
 	JNZ(LabelRef("variant"))
 	for half, s := range sums {

@@ -34,15 +34,16 @@ func total(sum []vec) vec {
 	return sum[0]
 }
 
-// coarse512 holds a block of palms in registers, and the least score of each part, and runs the
-// variants past them. The mask is free: its load is a broadcast, which costs no arithmetic port,
-// and one VPTERNLOGQ does both the difference and the masking.
+// coarse512 holds a block of palms in registers and runs the variants past them. The mask is
+// free: its load is a broadcast, which costs no arithmetic port, and one VPTERNLOGQ does both
+// the difference and the masking. Parts are bytes, so one register counts all parts of all eight palms.
 func coarse512() {
 	function("coarseAVX512", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
 	p, left := GP64(), GP64()
-	palms, least := zmm(coarseWords), zmm(parts)
+	palms, least, zero := zmm(coarseWords), ZMM(), ZMM()
+	VPXORQ(zero, zero, zero)
 	Label("block")
 	for w, g := range palms {
 		VMOVDQU64(at(b, 64*w), g)
@@ -50,27 +51,29 @@ func coarse512() {
 	}
 	MOVQ(first, p)
 	MOVQ(variants, left)
-	for _, l := range least {
-		VPTERNLOGD(U8(0xff), l, l, l)
-	}
+	VPTERNLOGD(U8(0xff), least, least, least)
 	Label("variant")
-	for part, l := range least {
-		sum := zmm(1)
-		for i := range coarseWords / parts {
-			w := part*coarseWords/parts + i
-			x := ZMM()
-			VPBROADCASTQ(at(p, 8*(coarseWords+w)), x)
-			VPTERNLOGQ_BCST(U8(differAnd), at(p, 8*w), palms[w], x)
-			count(sum, i, x)
+	bias, sum := ZMM(), zmm(2)
+	VPBROADCASTQ(at(p, 16*coarseWords), bias)
+	for w, g := range palms {
+		x := ZMM()
+		VPBROADCASTQ(at(p, 8*(coarseWords+w)), x)
+		VPTERNLOGQ_BCST(U8(differAnd), at(p, 8*w), g, x)
+		if w < len(sum) {
+			VPOPCNTB(x, sum[w])
+		} else {
+			VPOPCNTB(x, x)
+			VPADDB(x, sum[w%2], sum[w%2])
 		}
-		// The bias goes to both halves of a lane; the high ones are cut off in the end.
-		VPADDD_BCST(at(p, 16*coarseWords+4*part), sum[0], sum[0])
-		VPMINUD(sum[0], l, l)
 	}
+	VPADDB(sum[1], sum[0], sum[0]) // at most 128
+	VPADDUSB(bias, sum[0], sum[0])
+	VPMINUB(sum[0], least, least)
 	ADDQ(U32(variantSize), p)
 	DECQ(left)
 	JNZ(LabelRef("variant"))
-	VPMOVQW(total(least), at(o, 0))
+	VPSADBW(zero, least, least)
+	VPMOVQW(least, at(o, 0))
 	ADDQ(U8(2*lanes), o)
 	ADDQ(U32(64*coarseWords), b)
 	DECQ(n)

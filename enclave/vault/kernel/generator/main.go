@@ -18,7 +18,7 @@ const (
 	lanes       = 8
 	parts       = 8
 	fineWords   = 48
-	variantSize = 2*8*coarseWords + 4*parts // bits, mask, biases
+	variantSize = 2*8*coarseWords + parts // bits, mask, biases
 	fineSize    = 2*8*fineWords + 4*parts
 	fraction    = 8
 	rowBytes    = 24 // of a row of a whole code
@@ -44,8 +44,8 @@ func main() {
 	filter512()
 
 	tables()
-	parts2("coarseAVX2", coarseWords)
-	parts2("fineAVX2", fineWords)
+	coarse2()
+	fine2()
 	scores2()
 	below2()
 	whole2()
