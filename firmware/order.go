@@ -93,7 +93,7 @@ func (r *runner) answered(a wire.Answer) Event {
 	switch a.Status {
 	case wire.Accepted:
 		r.prompt = hal.CueAccepted
-		r.tell(Decision{Outcome: Accepted, Person: a.Person})
+		r.tell(Decision{Outcome: Accepted, Person: a.Person, Receipt: a.Slip.Receipt()})
 	case wire.More:
 		r.prompt = hal.CueAgain
 		if a.Hand != r.seen {

@@ -34,6 +34,7 @@ type Decision struct {
 	Next    wire.Hand     // that is wanted next where Outcome is Another
 	Bursts  int           // that were taken
 	Took    time.Duration // from the hand's coming to the decision
+	Receipt []byte        // of a deletion: wire.Receipt, signed; it is for the person
 }
 
 // Trace is one line of what the device does, for logs, tapes and displays.

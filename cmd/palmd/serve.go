@@ -59,6 +59,13 @@ type result struct {
 	Result sim.Result `json:"result"`
 }
 
+// receipt is the line that hands out the receipt of a deletion, which
+// 'palmctl receipt verify' checks.
+type receipt struct {
+	Kind    string `json:"kind"` // "receipt"
+	Receipt []byte `json:"receipt"`
+}
+
 // serve runs the firmware until the script or ctx ends.
 func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, out io.Writer, log *slog.Logger) error {
 	unit, err := uplink.Load(o.config)
@@ -82,6 +89,11 @@ func serve(ctx context.Context, o options, board *sim.Board, stage *sim.Stage, o
 	err = till.Run(ctx, board.Device(), director, firmware.Config{
 		Dial:    func(ctx context.Context) (firmware.Vault, error) { return dial(ctx) },
 		ShowFor: shown(o.speed),
+		Decided: func(d firmware.Decision) {
+			if len(d.Receipt) > 0 {
+				said.write(receipt{"receipt", d.Receipt})
+			}
+		},
 		Trace: func(t firmware.Trace) {
 			said.write(t)
 			if t.Reason != "" {
