@@ -3,69 +3,100 @@ package firmware
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
+
+	"github.com/google/go-eventlog/testdata"
 
 	"volar/enclave/attest/tpm"
 )
 
-func recorded(t testing.TB) ([]byte, tpm.Boot) {
+// recordings are starts of machines, and how many events each log has for
+// registers 0 to 9.
+var recordings = []struct {
+	name   string
+	log    []byte
+	events int
+}{
+	{"ArchLinuxWorkstationEventLog", testdata.ArchLinuxWorkstationEventLog, 24},
+	{"GlinuxAlexEventLog", testdata.GlinuxAlexEventLog, 27},
+	{"Rhel8EventLog", testdata.Rhel8EventLog, 80},
+	{"Ubuntu1804AmdSevEventLog", testdata.Ubuntu1804AmdSevEventLog, 87},
+	{"Ubuntu2104NoDbxEventLog", testdata.Ubuntu2104NoDbxEventLog, 109},
+	{"Ubuntu2104NoSecureBootEventLog", testdata.Ubuntu2104NoSecureBootEventLog, 103},
+	{"Ubuntu2404AmdSevSnpEventLog", testdata.Ubuntu2404AmdSevSnpEventLog, 113},
+	{"Cos85AmdSevEventLog", testdata.Cos85AmdSevEventLog, 45},
+	{"Cos93AmdSevEventLog", testdata.Cos93AmdSevEventLog, 45},
+	{"Cos101AmdSevEventLog", testdata.Cos101AmdSevEventLog, 46},
+}
+
+// registers are the values that the machines had.
+func registers(t testing.TB) map[string]tpm.Boot {
 	t.Helper()
-	log, err := os.ReadFile("testdata/arch-linux-workstation.bin")
+	b, err := os.ReadFile("testdata/registers.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var boot tpm.Boot
-	for i, s := range []string{
-		"758b773d94feabf52ef5a4c00a7ad2c80d8d6e6d9d58756150be9bc973da9087",
-		"bfda688a5d320123fddb3fc70b746bc17647e2e7f2f96e130d429542bf4622d5",
-		"65dee4a48cde677aa89fa83c5c35e883fda658f743853e3ebad504ca6702f7c5",
-		"3d458cfe55cc03ea1f443f1562beec8df51c75e14a9fcf9a7234a13f198e7969",
-		"925d453d3dfef4ac0c72c957402163d45fa95d05e6d53f047263a3a60b598325",
-		"202522f005ef625588bb7c9e21335ba96a63c5086306138885b3bb2c381730ca",
-		"3d458cfe55cc03ea1f443f1562beec8df51c75e14a9fcf9a7234a13f198e7969",
-		"3b4a4db44b7a872524055364e62e897ae678e0d47ab0809f65c3a4ed77f66ab9",
-		"47591b43af431963eaeb5238a5c42eda1eb0014c27f7de7ae483066a2d2a2e61",
-	} {
-		b, err := hex.DecodeString(s)
+	all := map[string]tpm.Boot{}
+	for line := range strings.Lines(string(b)) {
+		var name, value string
+		var pcr int
+		if _, err := fmt.Sscan(line, &name, &pcr, &value); err != nil {
+			t.Fatal(err)
+		}
+		v, err := hex.DecodeString(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		boot[i] = [32]byte(b)
+		boot := all[name]
+		boot[pcr] = [32]byte(v)
+		all[name] = boot
 	}
-	return log, boot
+	return all
 }
 
 func TestReplay(t *testing.T) {
-	log, boot := recorded(t)
-	events, err := Replay(log, boot)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(events) < 20 {
-		t.Errorf("%d events", len(events))
-	}
-	for i := range boot {
-		other := boot
-		other[i][0]++
-		if _, err := Replay(log, other); !errors.Is(err, ErrReplay) {
-			t.Errorf("another PCR %d: %v", i, err)
+	all, passed := registers(t), 0
+	for _, r := range recordings {
+		boot := all[r.name]
+		events, err := Replay(r.log, boot)
+		if err != nil || len(events) != r.events {
+			t.Errorf("%s: %d events, want %d; %v", r.name, len(events), r.events, err)
+			continue
+		}
+		passed++
+		for i := range boot {
+			other := boot
+			other[i][0]++
+			if _, err := Replay(r.log, other); !errors.Is(err, ErrReplay) {
+				t.Errorf("%s with another PCR %d: %v", r.name, i, err)
+			}
+		}
+		if _, err := Replay(r.log[:len(r.log)-1], boot); err == nil {
+			t.Errorf("%s: a log that is cut short replays", r.name)
 		}
 	}
-	if _, err := Replay(log[:len(log)-1], boot); err == nil {
-		t.Error("a log that is cut short replays")
+	if passed != 10 {
+		t.Errorf("%d logs replay, want 10", passed)
 	}
-	for _, bad := range [][]byte{nil, {0}, make([]byte, MaxLog+1)} {
+}
+
+func TestReplayRefuses(t *testing.T) {
+	for name, bad := range map[string][]byte{
+		"empty": nil, "one byte": {0}, "too long": make([]byte, MaxLog+1), "SHA-1 only": testdata.Debian10EventLog,
+	} {
 		if _, err := Replay(bad, tpm.Boot{}); !errors.Is(err, ErrForm) {
-			t.Errorf("log of %d bytes: %v", len(bad), err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func FuzzReplay(f *testing.F) {
-	log, boot := recorded(f)
-	f.Add(log)
-	f.Add(log[:200])
+	boot := registers(f)["ArchLinuxWorkstationEventLog"]
+	f.Add(testdata.ArchLinuxWorkstationEventLog)
+	f.Add(testdata.ArchLinuxWorkstationEventLog[:200])
 	f.Fuzz(func(t *testing.T, in []byte) {
 		events, err := Replay(in, boot)
 		if err == nil && len(events) == 0 {
