@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -193,4 +194,21 @@ func TestPolicyMakeRefuses(t *testing.T) {
 	d.run(exitUsage, "policy", "make", "@none.toml", "--key", "@operator.pem", "--out", "@p")
 	d.run(exitUsage, "policy", "make")
 	d.run(exitUsage, "policy", "show", "@policy.toml")
+}
+
+// What make reads, and can sign, it can show and read again.
+func FuzzParsePolicyFile(f *testing.F) {
+	f.Add([]byte(form()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := parsePolicyFile(b)
+		if err != nil || len(b) > maxPolicyFile {
+			return
+		}
+		var text bytes.Buffer
+		formOf(p).text(&text)
+		again, err := parsePolicyFile(text.Bytes())
+		if err != nil || !reflect.DeepEqual(again, p) {
+			t.Fatalf("%s was shown as %s: %v", b, text.String(), err)
+		}
+	})
 }

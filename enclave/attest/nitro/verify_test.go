@@ -182,3 +182,22 @@ func TestTransact(t *testing.T) {
 		t.Errorf("/nonexistent: %v", err)
 	}
 }
+
+// Whatever the module, or who stands in for it, replies: a document or an error.
+func FuzzReply(f *testing.F) {
+	f.Add([]byte("\xa1\x65Error\x6dInputTooLarge"))
+	f.Add([]byte("\xa1\x6bAttestation\xa1\x68document\x43abc"))
+	ledger, err := attest.NewLedger(program)
+	if err == nil {
+		err = ledger.Bind(vault)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a := &Attester{ledger, func([]byte) ([]byte, error) { return b, nil }}
+		if e, err := a.Evidence(context.Background(), data); err == nil && (len(e.Body) == 0 || len(e.Body) > len(b)) {
+			t.Fatalf("evidence %x", e.Body)
+		}
+	})
+}
