@@ -20,7 +20,6 @@ import (
 // Colours are drawn as stand-ins, which the page replaces by what its light
 // or dark dress calls them. The curves' come from Okabe and Ito (2008), which colour-blind readers tell apart.
 var (
-	ink         = color.RGBA{1, 1, 1, 255}
 	muted       = color.RGBA{2, 2, 2, 255}
 	faint       = color.RGBA{3, 3, 3, 255}
 	front       = color.RGBA{4, 4, 4, 255}
@@ -31,7 +30,7 @@ var (
 )
 
 var dress = strings.NewReplacer(
-	"#010101", "var(--ink)", "#020202", "var(--muted)", "#030303", "var(--line)",
+	"#020202", "var(--muted)", "#030303", "var(--line)",
 	"#040404", "var(--first)", "#050505", "var(--second)", "#060606", "var(--third)",
 	"#070707", "var(--shade-first)", "#080808", "var(--shade-second)",
 )
@@ -46,14 +45,10 @@ func newChart(x, y string) chart {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Color, a.Tick.LineStyle.Color = faint, faint
 		a.Label.TextStyle.Color, a.Tick.Label.Color = muted, muted
-		a.Label.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 9}
-		a.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 8}
+		a.Label.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 8}
+		a.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 7.5}
 		a.Padding = 0
 	}
-	p.Legend.TextStyle.Color = ink
-	p.Legend.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 9}
-	p.Legend.Top, p.Legend.ThumbnailWidth = true, vg.Points(16)
-	p.Legend.XOffs, p.Legend.YOffs = vg.Points(-4), vg.Points(-4)
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	grid.Horizontal.Width, grid.Vertical.Width = vg.Points(0.5), vg.Points(0.5)
@@ -62,7 +57,7 @@ func newChart(x, y string) chart {
 }
 
 // line draws a curve; nothing where it has no points.
-func (c chart) line(name string, points plotter.XYs, colour color.Color, dashed bool) error {
+func (c chart) line(points plotter.XYs, colour color.Color, dashed bool) error {
 	if len(points) == 0 {
 		return nil
 	}
@@ -75,14 +70,11 @@ func (c chart) line(name string, points plotter.XYs, colour color.Color, dashed 
 		l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 	}
 	c.Add(l)
-	if name != "" {
-		c.Legend.Add(name, l)
-	}
 	return nil
 }
 
 // area fills a closed outline.
-func (c chart) area(name string, points plotter.XYs, colour color.Color) error {
+func (c chart) area(points plotter.XYs, colour color.Color) error {
 	if len(points) < 3 {
 		return nil
 	}
@@ -92,9 +84,6 @@ func (c chart) area(name string, points plotter.XYs, colour color.Color) error {
 	}
 	a.Color, a.LineStyle.Width = colour, 0
 	c.Add(a)
-	if name != "" {
-		c.Legend.Add(name, a)
-	}
 	return nil
 }
 

@@ -34,7 +34,11 @@ type fact struct{ Name, Value string }
 type figure struct {
 	Picture template.HTML
 	Caption string
+	Legend  []key
 }
+
+// A key names what a figure draws in a colour of the style sheet.
+type key struct{ Name, Colour string }
 
 type table struct {
 	Caption string

@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 	"slices"
+	"strings"
 
 	"volar/wire"
 )
@@ -17,6 +18,7 @@ import (
 type comparePage struct {
 	Facts                  []fact
 	Failed                 []string
+	Refused                int // by the gate
 	Rates, Decisions, Gate table
 	Trade                  figure
 	Histograms             []figure
@@ -38,31 +40,23 @@ type shownView struct {
 
 // named is a set of rates with the name that readers know it by.
 type named struct {
-	name  string
-	rates *Rates
-	curve *curve
+	name, colour string
+	rates        *Rates
+	curve        curve
 }
 
 // WriteHTML writes the report as one page that needs no other file. The
 // scores are those that the report was made of.
 func (r *Report) WriteHTML(w io.Writer, s *Scores) error {
-	sets := []named{{"Both bands", &r.Rates, &curve{"both bands", front, &s.Fused}}}
-	if len(r.Bands) == 1 {
-		sets[0].name, sets[0].curve.name = "One band", "one band"
-	}
-	for _, band := range []named{
-		{"White light", nil, &curve{"white light", second, &s.RGB}}, {"Near infrared", nil, &curve{"near infrared", third, &s.NIR}},
-	} {
-		rates, measured := r.Bands[map[string]string{"White light": "rgb", "Near infrared": "nir"}[band.name]]
-		// With one band alone the fused score is that band's.
-		if measured && len(r.Bands) > 1 {
-			band.rates = &rates
-			sets = append(sets, band)
-		}
+	sets := []named{{"Both bands", "first", &r.Rates, curve{front, &s.Fused}}}
+	if rgb, nir := r.Bands["rgb"], r.Bands["nir"]; len(r.Bands) > 1 {
+		sets = append(sets, named{"White light", "second", &rgb, curve{second, &s.RGB}}, named{"Near infrared", "third", &nir, curve{third, &s.NIR}})
+	} else {
+		sets[0].name = "One band" // the fused score is that band's
 	}
 	p := &comparePage{
 		Facts: r.facts(), Failed: slices.Concat(r.Failed, r.Gate.Refused),
-		Rates: r.ratesTable(sets), Decisions: r.decisionsTable(), Gate: r.gateTable(), Groups: r.groupTables(), Times: r.Times.table(r.Seconds),
+		Rates: r.ratesTable(sets), Decisions: r.decisionsTable(), Refused: len(r.Gate.Refused), Gate: r.gateTable(), Groups: r.groupTables(), Times: r.Times.table(r.Seconds),
 	}
 	if err := p.draw(r, sets); err != nil {
 		return err
@@ -81,7 +75,7 @@ func (r *Report) WriteHTML(w io.Writer, s *Scores) error {
 		Tiles: []tile{
 			{"Equal error rate", share(r.EER), between(r.EERBounds)},
 			{"FNMR at FMR 1e-4", share(r.FNMR["1e-4"]), between(r.FNMRBounds["1e-4"])},
-			{"FNMR at no false match", share(r.FNMRZero), between(r.FNMRZeroBounds)},
+			{"FNMR, no false match", share(r.FNMRZero), between(r.FNMRZeroBounds)},
 			{"Failure to extract", share(r.FTE), between(r.FTEBounds)},
 		},
 		Compare: p,
@@ -180,8 +174,10 @@ func (t TimeReport) table(seconds float64) table {
 // draw makes the figures.
 func (p *comparePage) draw(r *Report, sets []named) error {
 	var curves []curve
+	legend := []key{}
 	for _, s := range sets {
-		curves = append(curves, *s.curve)
+		curves = append(curves, s.curve)
+		legend = append(legend, key{s.name, s.colour})
 	}
 	picture, err := det(curves, "false match rate", "false non-match rate",
 		fmt.Sprintf("Detection error trade-off. Equal error rate %s, false non-match rate at a false match rate of 1e-4 %s.", share(r.EER), share(r.FNMR["1e-4"])))
@@ -189,17 +185,18 @@ func (p *comparePage) draw(r *Report, sets []named) error {
 		return err
 	}
 	p.Trade = figure{picture, "Detection error trade-off on probit axes, with exact 95 % bounds of the first curve. A curve ends where no false non-match is left; " +
-		"the bounds go on, by the rule of 3."}
+		"the bounds go on, by the rule of 3.", append(legend, key{"95 % bounds of " + strings.ToLower(sets[0].name), "bounds"})}
 	for i, s := range sets {
-		marks := map[string]float64{}
+		f := figure{Caption: s.name + ": shares of the distances, on a logarithmic axis. Smaller is nearer.", Legend: []key{{"genuine", "first"}, {"impostor", "second"}}}
+		mark := 0.0
 		if i == 0 {
-			marks["FMR 1e-4"] = thresholdAt(s.curve.distances.Impostor, 1e-4)
+			mark = thresholdAt(s.curve.distances.Impostor, 1e-4)
+			f.Legend = append(f.Legend, key{"threshold at FMR 1e-4", "mark"})
 		}
-		h, err := histogram(s.curve.distances, "genuine", "impostor", "Histogram of genuine and impostor distances, "+s.curve.name, marks)
-		if err != nil {
+		if f.Picture, err = histogram(s.curve.distances, "Histogram of genuine and impostor distances, "+s.name, mark); err != nil {
 			return err
 		}
-		p.Histograms = append(p.Histograms, figure{h, s.name + ": shares of the distances, on a logarithmic axis. Smaller is nearer."})
+		p.Histograms = append(p.Histograms, f)
 	}
 	return nil
 }

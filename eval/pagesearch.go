@@ -90,17 +90,18 @@ func (p *searchPage) draw(r *SearchReport, s *Searches) error {
 	}
 	slices.Sort(d.Genuine)
 	slices.Sort(d.Impostor)
-	trade, err := det([]curve{{"all searches", front, &d}}, "false positive identification rate", "false negative identification rate",
+	trade, err := det([]curve{{front, &d}}, "false positive identification rate", "false negative identification rate",
 		fmt.Sprintf("Identification error trade-off. At a false positive rate of 1e-3 %s of the searches miss.", share(r.FNIR["1e-3"].FNIR)))
 	if err != nil {
 		return err
 	}
-	p.Trade = figure{trade, "Identification error trade-off on probit axes, with exact 95 % bounds. A curve ends where no miss is left."}
-	bars, err := histogram(&d, "mates", "nearest strangers", "Histogram of the distances of mates and of the nearest strangers",
-		map[string]float64{"FPIR 1e-3": r.FNIR["1e-3"].Threshold})
+	p.Trade = figure{trade, "Identification error trade-off on probit axes, with exact 95 % bounds. A curve ends where no miss is left.",
+		[]key{{"all searches", "first"}, {"95 % bounds", "bounds"}}}
+	bars, err := histogram(&d, "Histogram of the distances of mates and of the nearest strangers", r.FNIR["1e-3"].Threshold)
 	if err != nil {
 		return err
 	}
-	p.Histogram = figure{bars, "Shares of the distances, on a logarithmic axis: of mates, and of the stranger who lies nearest in each search."}
+	p.Histogram = figure{bars, "Shares of the distances, on a logarithmic axis: of mates, and of the stranger who lies nearest in each search.",
+		[]key{{"mates", "first"}, {"nearest strangers", "second"}, {"threshold at FPIR 1e-3", "mark"}}}
 	return nil
 }

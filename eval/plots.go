@@ -12,9 +12,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// A curve is one named set of distances, sorted, and the colour it is drawn in.
+// A curve is one set of distances, sorted, and the colour it is drawn in.
 type curve struct {
-	name      string
 	colour    color.RGBA
 	distances *Distances
 }
@@ -51,11 +50,11 @@ func det(curves []curve, x, y, alt string) (template.HTML, error) {
 	for i, v := range curves {
 		rates, band := detPoints(v.distances, fewest)
 		if i == 0 {
-			if err := c.area("95 % bounds", band, shadeFront); err != nil {
+			if err := c.area(band, shadeFront); err != nil {
 				return "", err
 			}
 		}
-		if err := c.line(v.name, rates, v.colour, false); err != nil {
+		if err := c.line(rates, v.colour, false); err != nil {
 			return "", err
 		}
 	}
@@ -97,25 +96,24 @@ const (
 )
 
 // histogram draws how genuine and impostor distances lie, on a logarithmic
-// axis, so that the tails are seen which decide; marks are thresholds.
-func histogram(d *Distances, genuine, impostor, alt string, marks map[string]float64) (template.HTML, error) {
+// axis, so that the tails are seen which decide, and a threshold where mark is above 0.
+func histogram(d *Distances, alt string, mark float64) (template.HTML, error) {
 	c := newChart("distance", "share in 0.005")
 	floor := math.Log10(0.5 / float64(max(len(d.Genuine), len(d.Impostor), 2)))
 	for _, part := range []struct {
-		name         string
 		values       []float64
 		line, filled color.RGBA
-	}{{genuine, d.Genuine, front, shadeFront}, {impostor, d.Impostor, second, shadeSecond}} {
+	}{{d.Genuine, front, shadeFront}, {d.Impostor, second, shadeSecond}} {
 		outline := shares(part.values, floor)
-		if err := c.area("", outline, part.filled); err != nil {
+		if err := c.area(outline, part.filled); err != nil {
 			return "", err
 		}
-		if err := c.line(part.name, outline, part.line, false); err != nil {
+		if err := c.line(outline, part.line, false); err != nil {
 			return "", err
 		}
 	}
-	for name, at := range marks {
-		if err := c.line(name, plotter.XYs{{X: at, Y: floor}, {X: at, Y: 0}}, muted, true); err != nil {
+	if mark > 0 {
+		if err := c.line(plotter.XYs{{X: mark, Y: floor}, {X: mark, Y: 0}}, muted, true); err != nil {
 			return "", err
 		}
 	}
@@ -128,8 +126,6 @@ func histogram(d *Distances, genuine, impostor, alt string, marks map[string]flo
 		}
 	}
 	c.Y.Tick.Marker = ticks
-	c.Legend.Left = true
-	c.Legend.XOffs = vg.Points(6)
 	return c.svg(figureWidth, barsHeight, alt)
 }
 

@@ -48,6 +48,7 @@ type GateReport struct {
 // GroupRates are the rates of the pairs that share a trait, at the thresholds
 // of the whole set for one of FalseMatchRates.
 type GroupRates struct {
+	rank       int
 	Trait      string                   `json:"trait"`
 	Value      string                   `json:"value"`
 	Genuine    int                      `json:"genuine"`
@@ -143,7 +144,7 @@ func groupRates(s *Scores) []GroupRates {
 	for trait, d := range s.Groups {
 		slices.Sort(d.Genuine)
 		slices.Sort(d.Impostor)
-		g := GroupRates{Trait: trait.Name, Value: trait.Value, Genuine: len(d.Genuine), Impostor: len(d.Impostor), Thresholds: map[string]DecisionRates{}}
+		g := GroupRates{rank: trait.Rank, Trait: trait.Name, Value: trait.Value, Genuine: len(d.Genuine), Impostor: len(d.Impostor), Thresholds: map[string]DecisionRates{}}
 		for _, f := range FalseMatchRates {
 			t := thresholdAt(s.Fused.Impostor, f.Rate)
 			missed, matched := missedAt(d.Genuine, t), below(d.Impostor, t)
@@ -155,7 +156,7 @@ func groupRates(s *Scores) []GroupRates {
 		out = append(out, g)
 	}
 	slices.SortFunc(out, func(a, b GroupRates) int {
-		return cmp.Or(strings.Compare(a.Trait, b.Trait), strings.Compare(a.Value, b.Value))
+		return cmp.Or(strings.Compare(a.Trait, b.Trait), a.rank-b.rank)
 	})
 	return out
 }

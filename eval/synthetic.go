@@ -10,8 +10,12 @@ import (
 	"volar/wire"
 )
 
-// A Trait is what is known of a sample: the group that it belongs to by a name.
-type Trait struct{ Name, Value string }
+// A Trait is what is known of a sample: the group that it belongs to by a
+// name, and which of the name's groups it is.
+type Trait struct {
+	Name, Value string
+	Rank        int
+}
 
 // MaxPeople bounds a synthetic set.
 const MaxPeople = 1 << 24
@@ -125,22 +129,22 @@ func (t *take) traits() []Trait {
 	p := &t.wave.Pose
 	tilt := max(p.TiltX, -p.TiltX) + max(p.TiltY, -p.TiltY)
 	return []Trait{
-		{"hand", t.palm.hand.String()},
-		{"skin tone", class(t.wave.Anatomy.Tone(), "light", 1./3, "medium", 2./3, "dark")},
-		{"distance", class(p.Distance, "50 to 75 mm", 75, "75 to 95 mm", 95, "95 to 120 mm")},
-		{"tilt", class(tilt, "under 5°", 5, "5° to 10°", 10, "over 10°")},
-		{"temperature", class(t.wave.Condition.Cold, "warm", 1./3, "cool", 2./3, "cold")},
+		{"hand", t.palm.hand.String(), int(t.palm.hand)},
+		class("skin tone", t.wave.Anatomy.Tone(), "light", 1./3, "medium", 2./3, "dark"),
+		class("distance", p.Distance, "50 to 75 mm", 75, "75 to 95 mm", 95, "95 to 120 mm"),
+		class("tilt", tilt, "under 5°", 5, "5° to 10°", 10, "over 10°"),
+		class("temperature", t.wave.Condition.Cold, "warm", 1./3, "cool", 2./3, "cold"),
 	}
 }
 
-func class(v float64, low string, a float64, middle string, b float64, high string) string {
+func class(name string, v float64, low string, a float64, middle string, b float64, high string) Trait {
 	switch {
 	case v < a:
-		return low
+		return Trait{name, low, 0}
 	case v < b:
-		return middle
+		return Trait{name, middle, 1}
 	}
-	return high
+	return Trait{name, high, 2}
 }
 
 // SyntheticBands is what a synthetic set calls its bands.

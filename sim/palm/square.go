@@ -3,7 +3,7 @@ package palm
 import "math"
 
 // viewMargin is what a palm alone shows round its square: the skin shifts, and a cut may err.
-const viewMargin = 7.0
+const viewMargin = 10.0
 
 // viewPalm limits what is drawn to the palm square and the valleys that it is laid by.
 func (o *outline) viewPalm(scale float64) {
