@@ -97,6 +97,7 @@ func TestWallsCanFail(t *testing.T) {
 		"wire/bad.go":                      `import "github.com/flynn/noise"`,
 		"boards/bad.go":                    `import "volar/wire"`,
 		"enclave/attest/bad.go":            `import "volar/enclave/vault"`,
+		"cmd/palmd/bad.go":                 `import "github.com/google/go-tpm/tpm2"`,
 		"sim/device/device.go":             `import "volar/firmware"`,
 		"eval/bad.go":                      `import "volar/firmware/vision"`,
 		"eval/bad_test.go":                 `import "volar/enclave/vault"`,

@@ -3,6 +3,7 @@ package chip
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -186,17 +187,26 @@ func TestCertify(t *testing.T) {
 	wants(t, "half a certificate", err, ErrEndorsement)
 
 	// With the vault running, nothing is disturbed.
-	p := b.start()
+	certificate, err := tpm.Certify(operator, tpm.Certificate{Key: ak.Attestation(public(release)).Name().Hash(), Endorsement: sha256.Sum256(der), NotBefore: 1, NotAfter: time.Now().Unix() + 60})
+	must(t, err)
+	l := b.launch(program)
+	l.Certificate = certificate
+	p, err := b.chip.Start(l)
+	must(t, err)
 	must(t, p.Bind(context.Background(), vault))
 	p.evidence(t)
 	second, err := Open(swtpm.Socket(b.dir))
 	must(t, err)
 	_, err = second.Activate(b.state, c.Credential, c.Secret)
 	must(t, err)
-	if _, err := verify(t, p.evidence(t), b.policy()); err != nil {
+	policy := b.policy()
+	policy.TPM.Keys, policy.TPM.Certifiers = nil, [][32]byte{[32]byte(operator.Public().(ed25519.PublicKey))}
+	if _, err := verify(t, p.evidence(t), policy); err != nil {
 		t.Error(err)
 	}
 }
+
+var operator = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
 
 // manufactured is a machine whose TPM has a maker, and the maker's authority.
 func manufactured(t testing.TB, authority string) (*board, *x509.CertPool) {
