@@ -36,6 +36,22 @@ func SetFine(blocks []byte, i int, code *[FineWords]uint64) {
 	}
 }
 
+// CopyFine is SetFine for a code that lies in bytes already: FineWords little-endian words.
+func CopyFine(blocks []byte, i int, row []byte) {
+	block := blocks[i/Lanes*FineBlock:][:FineBlock]
+	row = row[:FineBytes]
+	for w := range FineWords {
+		copy(block[64*w+8*(i%Lanes):][:8], row[8*w:])
+	}
+}
+
+// Prefetch asks the processor to fetch bytes that will be read soon from places that it cannot guess.
+func Prefetch(b []byte) {
+	if len(b) > 0 {
+		prefetch(&b[0], (len(b)+63)/64)
+	}
+}
+
 // Fine is Coarse for fine codes: few palms, and a probe of hundreds of variants.
 // len(out) is len(blocks)/FineBytes.
 func Fine(out []uint16, blocks []byte, probe []FineVariant) {

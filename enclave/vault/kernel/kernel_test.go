@@ -157,8 +157,18 @@ func TestFine(t *testing.T) {
 		rows, blocks := make([][FineWords]uint64, palms), make([]byte, palms*FineBytes)
 		for i := range rows {
 			copy(rows[i][:], words(r, FineWords))
-			SetFine(blocks, i, &rows[i])
+			if i%2 == 0 {
+				SetFine(blocks, i, &rows[i])
+				continue
+			}
+			var row []byte
+			for _, w := range rows[i] {
+				row = binary.LittleEndian.AppendUint64(row, w)
+			}
+			Prefetch(row)
+			CopyFine(blocks, i, row)
 		}
+		Prefetch(nil)
 		for _, n := range []int{1, 2, 45, 301} {
 			probe := make([]FineVariant, n)
 			for i := range probe {

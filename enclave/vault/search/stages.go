@@ -158,9 +158,11 @@ func (s *scratch) refineLane(i int) {
 			return
 		}
 		keys := s.keys[at*batch : min((at+1)*batch, len(s.keys))]
+		for _, k := range keys { // they lie anywhere: have them fetched side by side
+			kernel.Prefetch(s.index.fine.At(int(k.slot())))
+		}
 		for j, k := range keys {
-			code := s.index.code(int(k.slot()))
-			kernel.SetFine(l.blocks[:], j, &code)
+			kernel.CopyFine(l.blocks[:], j, s.index.fine.At(int(k.slot())))
 		}
 		blocks := (len(keys) + kernel.Lanes - 1) / kernel.Lanes
 		scores := l.scores[:blocks*kernel.Lanes]
