@@ -61,8 +61,12 @@ func TestGuardRemembers(t *testing.T) {
 	newer.Version, newer.Floor, newer.Vaults = 4, 5, newer.Vaults[1:]
 	lowered := policy()
 	lowered.Version = 5
+	newest := newer
+	newest.Version = 5
 	recovered := newer
 	recovered.Version, recovered.Generation = 6, 1
+	backwards := recovered
+	backwards.Version, backwards.Generation = 7, 0
 	for _, step := range []struct {
 		name   string
 		policy attest.Policy
@@ -77,11 +81,13 @@ func TestGuardRemembers(t *testing.T) {
 		{"a newer policy, higher floor", newer, 12, nil, 3},
 		{"the old policy", policy(), 12, attest.ErrPolicyOld, 3},
 		{"a newer policy with a lower floor", lowered, 12, attest.ErrPolicyOld, 3},
-		{"an empty gallery", newer, 0, attest.ErrRollback, 3},
-		{"after a recovery", recovered, 1, nil, 4},
-		{"the generation before", newer, 12, attest.ErrPolicyOld, 4},
-		{"on from there", recovered, 2, nil, 5},
-		{"an old gallery after the recovery", recovered, 1, attest.ErrRollback, 5},
+		{"an even newer policy", newest, 12, nil, 4},
+		{"the one before, of the same floor", newer, 12, attest.ErrPolicyOld, 4},
+		{"an empty gallery", newest, 0, attest.ErrRollback, 4},
+		{"after a recovery", recovered, 1, nil, 5},
+		{"the generation before", backwards, 12, attest.ErrPolicyOld, 5},
+		{"on from there", recovered, 2, nil, 6},
+		{"an old gallery after the recovery", recovered, 1, attest.ErrRollback, 6},
 	} {
 		u.policy = signPolicy(t, step.policy)
 		if err := u.check(t, step.epoch); !errors.Is(err, step.want) {

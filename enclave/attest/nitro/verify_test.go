@@ -56,6 +56,7 @@ func TestVerify(t *testing.T) {
 		"endless bundle":       {func(d *document) { d.CABundle = append(d.CABundle, make([][]byte, 8)...) }, attest.ErrMalformed},
 		"no intermediate":      {func(d *document) { d.CABundle = d.CABundle[:1] }, attest.ErrSignature},
 		"root not first":       {func(d *document) { d.CABundle[0], d.CABundle[1] = d.CABundle[1], d.CABundle[0] }, attest.ErrSignature},
+		"another root first":   {func(d *document) { d.CABundle[0] = newAWS(t).root.Raw }, attest.ErrSignature},
 		"certificate no DER":   {func(d *document) { d.Certificate = []byte{1} }, attest.ErrSignature},
 		"intermediate no DER":  {func(d *document) { d.CABundle[1] = []byte{1} }, attest.ErrSignature},
 		"empty certificate":    {func(d *document) { d.Certificate = nil }, attest.ErrMalformed},

@@ -47,6 +47,7 @@ const (
 type intel struct {
 	t          testing.TB
 	root       *x509.Certificate
+	twin       []byte // the chain with a root that differs from root and has its key
 	chain      []byte // PEM
 	pck, quote *ecdsa.PrivateKey
 }
@@ -75,6 +76,7 @@ func newIntel(t testing.TB) *intel {
 	}
 	leaf := certify(t, "Intel SGX PCK Certificate", &i.pck.PublicKey, ca, between, sgx)
 	i.chain = pems(leaf, ca, i.root)
+	i.twin = pems(leaf, ca, certify(t, "Intel SGX Root CA", &rootKey.PublicKey, nil, rootKey, nil))
 	return i
 }
 

@@ -51,6 +51,7 @@ func TestVerify(t *testing.T) {
 		"old quoting enclave":   {func(p *parts) { p.qe[0x102] = 3 }, attest.ErrOutdated},
 		"another processor":     {func(p *parts) { p.pck = newKey(t) }, attest.ErrSignature},
 		"stranger's chain":      {func(p *parts) { p.chain, p.pck = stranger.chain, stranger.pck }, attest.ErrSignature},
+		"twin of the root":      {func(p *parts) { p.chain = i.twin }, attest.ErrSignature},
 		"no chain":              {func(p *parts) { p.chain = []byte("-----BEGIN") }, attest.ErrSignature},
 		"text before the chain": {func(p *parts) { p.chain = append([]byte("x\n"), p.chain...) }, attest.ErrSignature},
 		"text behind the chain": {func(p *parts) { p.chain = append(bytes.Clone(p.chain), '\n') }, attest.ErrSignature},
