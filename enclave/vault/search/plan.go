@@ -13,26 +13,26 @@ type plan struct {
 // Sizes of a plan, see README.md.
 const (
 	exhaustive   = 8192 // palms up to which all are looked at by the fine code
-	fineVariants = 45
+	fineVariants = 60
 	thirdStage   = 1024
 	toMatcher    = 48
-	keptShare    = 32 // one palm in so many stays after the first stage, but never fewer than exhaustive
+	keptShare    = 64 // one palm in so many stays after the first stage, but never fewer than exhaustive
 	keptMost     = 160_000
 )
 
 func planFor(palms int) plan {
 	p := plan{
-		coarse:    9,
+		coarse:    11,
 		kept:      min(palms, max(palms/keptShare, exhaustive)),
 		fine:      fineVariants,
 		keptFine:  min(palms, thirdStage),
 		shortlist: min(palms, toMatcher),
 	}
 	switch {
-	case palms <= 300_000:
-		p.coarse = 45
-	case palms <= 1_200_000:
-		p.coarse = 18
+	case palms <= 400_000:
+		p.coarse = fineVariants
+	case palms <= 1_500_000:
+		p.coarse = 25
 	}
 	return p
 }

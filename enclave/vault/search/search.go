@@ -31,25 +31,40 @@ func (x *Index) Shortlist(p *matcher.Probe) (people []wire.Person) {
 // Rank is how many palms the first stage puts before that of a person, and how many
 // it keeps for the next; false where the person is not known or the index not of the probe's hand.
 func (x *Index) Rank(p *matcher.Probe, person wire.Person) (rank, kept int, ok bool) {
+	x.with(p, func(s *scratch) { rank, kept, ok = s.rank(person) })
+	return rank, kept, ok
+}
+
+// RankAmong is Rank in an index of so many palms, of which those here are a fair sample: with the
+// variants that the first stage would try there, the rank scaled up, and what it would keep.
+func (x *Index) RankAmong(p *matcher.Probe, person wire.Person, palms int) (rank, kept int, ok bool) {
 	x.with(p, func(s *scratch) {
-		slot, known := x.at[person]
-		if !known {
-			return
-		}
-		var own [kernel.Lanes]uint16
-		kernel.Coarse(own[:], x.coarse.At(int(slot)/kernel.Lanes), s.codes.coarse)
-		limit := newKey(own[slot%kernel.Lanes], slot)
-		for tile := range s.tiles() {
-			first, scores := s.scoreTile(&s.lanes[0], tile)
-			for i, score := range scores {
-				if newKey(score, uint32(first+i)) < limit {
-					rank++
-				}
-			}
-		}
-		kept, ok = s.plan.kept, true
+		s.plan = x.planFor(palms)
+		s.codes.set(p, s.plan.coarse)
+		rank, kept, ok = s.rank(person)
+		rank = int(float64(rank) * float64(palms) / float64(len(x.palms)))
 	})
 	return rank, kept, ok
+}
+
+func (s *scratch) rank(person wire.Person) (rank, kept int, ok bool) {
+	x := s.index
+	slot, known := x.at[person]
+	if !known {
+		return 0, 0, false
+	}
+	var own [kernel.Lanes]uint16
+	kernel.Coarse(own[:], x.coarse.At(int(slot)/kernel.Lanes), s.codes.coarse)
+	limit := newKey(own[slot%kernel.Lanes], slot)
+	for tile := range s.tiles() {
+		first, scores := s.scoreTile(&s.lanes[0], tile)
+		for i, score := range scores {
+			if newKey(score, uint32(first+i)) < limit {
+				rank++
+			}
+		}
+	}
+	return rank, s.plan.kept, true
 }
 
 // with lends do what a search needs, while the index does not change.

@@ -89,6 +89,13 @@ func TestRank(t *testing.T) {
 	if rank, kept, ok := g.Rank(p, mate); rank != 0 || kept != 400 || !ok {
 		t.Errorf("the mate has rank %d of %d kept", rank, kept)
 	}
+	if rank, kept, ok := g.RankAmong(p, mate, 1_000_000); rank != 0 || kept != 400 || !ok {
+		t.Errorf("among a million the mate has rank %d of %d kept", rank, kept)
+	}
+	here, _, _ := g.Rank(p, person(5))
+	if there, _, ok := g.RankAmong(p, person(5), 10*g.Len()); there != 10*here || !ok {
+		t.Errorf("a stranger's rank is %d, among ten times as many %d", here, there)
+	}
 	// The first stage keeps exactly those whose rank is below what it keeps.
 	s := borrow()
 	defer s.giveBack()

@@ -79,7 +79,7 @@ func TestVariants(t *testing.T) {
 		if codes.fine[i].Bits != w.bits || codes.fine[i].Mask != w.care {
 			t.Fatalf("variant %d %+v is wrong", i, v)
 		}
-		if i < 9 && (v.pose != 0 || max(v.dx, -v.dx, v.dy, -v.dy) > moveStep || codes.coarse[i].Bits != coarse(&w.bits)) {
+		if i < 9 && (v.pose != 0 || max(v.dx, -v.dx, v.dy, -v.dy) > 3 || codes.coarse[i].Bits != coarse(&w.bits)) {
 			t.Fatalf("coarse variant %d %+v is wrong", i, v)
 		}
 	}
