@@ -87,8 +87,17 @@ func rotation(a, b, c float64) mat {
 
 const radian = math.Pi / 180
 
-// clamp limits v to [lo, hi].
-func clamp(v, lo, hi float64) float64 { return max(lo, min(hi, v)) }
+// clamp limits v to [lo, hi]. It is not made of min and max, whose care for
+// what is not a number costs as much as the loops that call it.
+func clamp(v, lo, hi float64) float64 {
+	if v < lo {
+		return lo
+	}
+	if v > hi {
+		return hi
+	}
+	return v
+}
 
 // smoothstep rises from 0 at a to 1 at b (falls where b < a).
 func smoothstep(a, b, x float64) float64 {

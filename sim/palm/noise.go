@@ -59,8 +59,8 @@ func newLattice(rng *rand.Rand, b box, step float64) *lattice {
 
 // at is the noise at a point; outside the box it is that of the border.
 func (l *lattice) at(x, y float64) float64 {
-	fx := max(0.5, min((x-l.x0)/l.step, float64(l.w)-2.5))
-	fy := max(0.5, min((y-l.y0)/l.step, float64(l.h)-2.5))
+	fx := clamp((x-l.x0)/l.step, 0.5, float64(l.w)-2.5)
+	fy := clamp((y-l.y0)/l.step, 0.5, float64(l.h)-2.5)
 	i, j := int(fx+0.5), int(fy+0.5)
 	wx := spline(fx - float64(i))
 	wy := spline(fy - float64(j))

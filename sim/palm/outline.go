@@ -278,7 +278,9 @@ func polygonDistance(poly []Point, q Point) float64 {
 		if long := ab.dot(ab); !(aq.dot(aq) > 2.0001*(best+long)) {
 			t := clamp(aq.dot(ab)/long, 0, 1)
 			off := aq.sub(ab.times(t))
-			best = min(best, off.dot(off))
+			if d := off.dot(off); d < best {
+				best = d
+			}
 		}
 		if (a.Y > q.Y) != (b.Y > q.Y) && q.X < a.X+ab.X*(q.Y-a.Y)/ab.Y {
 			inside = !inside
