@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"volar/enclave/vault/memory"
 	"volar/wire"
 )
 
@@ -84,14 +85,8 @@ func (g *Gallery) head(ctx context.Context, epoch uint64, shelves []*shelf, impo
 		return nil, err
 	}
 	defer clear(plain)
-	var kek key
-	_, _ = rand.Read(kek[:])
-	defer clear(kek[:])
-	box, err := shut(kek, binding(kindHead, Tenant{}, blobID{}, epoch), plain)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := g.sealer.Seal(ctx, epoch, kek[:])
+	var box, sealed []byte
+	memory.Erasing(func() { box, sealed, err = g.sealHead(ctx, epoch, plain) })
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +102,17 @@ func (g *Gallery) head(ctx context.Context, epoch uint64, shelves []*shelf, impo
 		return nil, err
 	}
 	return append(blobs, wire.Blob{Key: headName(epoch), Value: b}), nil
+}
+
+// sealHead encrypts a head's content under a new KEK and seals that.
+func (g *Gallery) sealHead(ctx context.Context, epoch uint64, plain []byte) (box, sealed []byte, err error) {
+	var kek key
+	_, _ = rand.Read(kek[:])
+	defer clear(kek[:])
+	if box, err = shut(kek, binding(kindHead, Tenant{}, blobID{}, epoch), plain); err == nil {
+		sealed, err = g.sealer.Seal(ctx, epoch, kek[:])
+	}
+	return box, sealed, err
 }
 
 // advance moves the counter to epoch. Where it cannot learn whether the
@@ -138,24 +144,20 @@ func (g *Gallery) advance(ctx context.Context, epoch uint64) error {
 // heads that the platform opens at n+1, and could undo the second change. So
 // whenever a head of n+1 may be out that is not committed (always at start,
 // and after an error), n+1 is passed over: it is used for the gallery as it
-// is, which makes it harmless to stop there, and n+2, of which no head can
-// be out, becomes the epoch that counts.
+// is, which makes it harmless to stop there, and n+2 becomes the epoch that
+// counts. No head of n+2 can be out: none is ever sealed further ahead than
+// the next epoch, so the head of n+2 comes after the counter has reached n+1.
 func (g *Gallery) settle(ctx context.Context) error {
 	was, shelves, _ := g.state()
-	var heads [2][]wire.Blob
-	for i := range heads {
-		var err error
-		if heads[i], err = g.head(ctx, was+1+uint64(i), shelves, g.importing); err != nil {
+	for epoch := was + 1; epoch <= was+2; epoch++ {
+		head, err := g.head(ctx, epoch, shelves, g.importing)
+		if err != nil {
 			return err
 		}
-	}
-	for _, head := range heads {
 		if err := g.write(ctx, head); err != nil {
 			return err
 		}
-	}
-	for i, head := range heads {
-		if err := g.advance(ctx, was+1+uint64(i)); err != nil {
+		if err := g.advance(ctx, epoch); err != nil {
 			return err
 		}
 		g.headIs(head)

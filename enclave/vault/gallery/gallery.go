@@ -33,6 +33,8 @@ type Sealer interface {
 	Unseal(ctx context.Context, epoch uint64, sealed []byte) ([]byte, error)
 	// Commit moves the counter from epoch-1 to epoch, or fails. After an
 	// error the counter stands at one of the two, for good: Epoch says which.
+	// Once the platform has been started for another vault it always fails:
+	// the counter alone cannot tell whose step it was.
 	Commit(ctx context.Context, epoch uint64) error
 }
 

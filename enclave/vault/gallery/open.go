@@ -10,6 +10,7 @@ import (
 
 	"volar/enclave/receipt"
 	"volar/enclave/recovery"
+	"volar/enclave/vault/memory"
 	"volar/wire"
 )
 
@@ -128,17 +129,8 @@ func (g *Gallery) readHead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
 	}
-	secret, err := g.sealer.Unseal(ctx, g.epoch, f.Sealed)
-	if err != nil {
-		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
-	}
-	defer clear(secret)
-	if len(secret) != len(key{}) {
-		return fmt.Errorf("head of epoch %d: %w: sealed key of %d bytes", g.epoch, ErrAltered, len(secret))
-	}
-	kek := key(secret)
-	defer clear(kek[:])
-	plain, err := unshut(kek, binding(kindHead, Tenant{}, blobID{}, g.epoch), f.Box)
+	var plain []byte
+	memory.Erasing(func() { plain, err = g.unsealHead(ctx, f) })
 	if err != nil {
 		return fmt.Errorf("head of epoch %d: %w", g.epoch, err)
 	}
@@ -148,6 +140,21 @@ func (g *Gallery) readHead(ctx context.Context) error {
 	}
 	g.current = []string{headName(g.epoch), recovery.Name(g.epoch)}
 	return nil
+}
+
+// unsealHead decrypts the head's content, which the caller clears.
+func (g *Gallery) unsealHead(ctx context.Context, f headForm) ([]byte, error) {
+	secret, err := g.sealer.Unseal(ctx, g.epoch, f.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret)
+	if len(secret) != len(key{}) {
+		return nil, fmt.Errorf("%w: sealed key of %d bytes", ErrAltered, len(secret))
+	}
+	kek := key(secret)
+	defer clear(kek[:])
+	return unshut(kek, binding(kindHead, Tenant{}, blobID{}, g.epoch), f.Box)
 }
 
 // newShelf is the shelf of a tenant that has nobody yet.
