@@ -10,7 +10,7 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # The vault is measured, so its bytes must depend on nothing but the source.
 reproducible := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fuzz crash clean repro mutants
+.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -66,6 +66,9 @@ mutants: ## switch each defence off in turn: its test must go red (internal/muta
 	@go run ./internal/mutants
 
 FUZZTIME ?= 60s
+fit: ## fit how far strangers lie apart to synthetic palms: writes enclave/vault/matcher/fitted.go
+	@CGO_ENABLED=0 go test ./enclave/vault/matcher -run 'TestFit$$' -fit -timeout 60m -v
+
 fuzz: ## every fuzz target for FUZZTIME (60s) each
 	@scripts/fuzz $(FUZZTIME)
 

@@ -141,32 +141,39 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-// A flat view has no lines: whatever comes of it must match nothing.
-func TestFlatViewMatchesNothing(t *testing.T) {
-	flat, err := Encode(wire.Left, []wire.View{view(wire.NIR, bytes.Repeat([]byte{120}, wire.Side*wire.Side))})
-	if err != nil {
-		t.Fatal(err)
+// A view without lines is refused: a bare one, and one out of focus, whose grain is all that is left.
+func TestViewsWithoutLines(t *testing.T) {
+	grain := rand.New(rand.NewPCG(1, 2))
+	dull := make([]byte, wire.Side*wire.Side)
+	for i := range dull {
+		dull[i] = byte(120 + grain.NormFloat64())
 	}
-	if s := NewProbe(flat).Compare(flat); s.Fused < Farthest {
-		t.Fatalf("a flat view lies %v from itself", s.Fused)
+	for name, pix := range map[string][]byte{"bare": bytes.Repeat([]byte{120}, wire.Side*wire.Side), "dull": dull} {
+		if _, err := Encode(wire.Left, []wire.View{view(wire.NIR, pix)}); !errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: error %v, want ErrUnusable", name, err)
+		}
+	}
+	c := capture(t, 1, 0, 0, 0, 3)
+	if q := c.Quality(); q < leastStrength || q > 10 {
+		t.Errorf("lines have quality %v", q)
+	}
+	c.Wipe()
+	if q := c.Quality(); q != 0 {
+		t.Errorf("a wiped capture has quality %v", q)
 	}
 }
 
 func TestWipe(t *testing.T) {
 	c := capture(t, 1, 0, 0, 0, 3)
 	p := NewProbe(c)
-	rgb, field, turns := c.bands[0].code, c.bands[0].field, p.bands[0]
+	rgb, pixels, turned := c.bands[0].code, c.bands[0].field, p.bands[0]
 	c.Wipe()
 	p.Wipe()
-	if *rgb != (code{}) || *field != (struct {
-		pix [fieldSide * fieldSide]int16
-	}{}) {
+	if *rgb != (code{}) || *pixels != (field{}) {
 		t.Error("codes or pixels are left of a wiped capture")
 	}
-	for _, turn := range turns {
-		if *turn.code != (code{}) || *turn.sparse != (sparseShifts{}) {
-			t.Error("codes are left of a wiped probe")
-		}
+	if *turned != (turns{}) {
+		t.Error("codes are left of a wiped probe")
 	}
 	if s := p.Compare(c); s.Bands != 0 || s.Fused != Farthest {
 		t.Errorf("wiped things compare: %+v", s)
@@ -210,7 +217,7 @@ func TestParseCaptureRefuses(t *testing.T) {
 // Secrets have no text form: printing or encoding one must not show its bits.
 func TestCaptureDoesNotPrint(t *testing.T) {
 	c := capture(t, 1, 0, 0, 0, 3)
-	word := fmt.Sprint(c.bands[0].code.bits[7][1])
+	word := fmt.Sprint(c.bands[0].code.Bits[7][1])
 	for _, text := range []string{fmt.Sprintf("%v", c), fmt.Sprintf("%+v", c), fmt.Sprintf("%v", NewProbe(c))} {
 		if strings.Contains(text, word) {
 			t.Errorf("a secret prints as %.60s…", text)
@@ -264,5 +271,38 @@ func BenchmarkCompare(b *testing.B) {
 	p, c := NewProbe(capture(b, 1, 0, 0, 0, 3)), capture(b, 2, 0, 0, 0, 3)
 	for b.Loop() {
 		p.Compare(c)
+	}
+}
+
+// A vault encodes wave after wave into the same memory, and no earlier wave shows through.
+func TestMemoryIsUsedAgain(t *testing.T) {
+	views := func(seed uint64) []wire.View {
+		return []wire.View{view(wire.RGB, lines(seed, 3, 0, 0, 0, 3)), view(wire.NIR, lines(seed+1000, 1, 0, 0, 0, 3))}
+	}
+	first, second := views(1), views(2)
+	c, p := new(Capture), new(Probe)
+	want, err := Encode(wire.Left, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := func(v []wire.View) {
+		if err := c.Encode(wire.Left, v); err != nil {
+			t.Fatal(err)
+		}
+		p.Set(c)
+	}
+	encode(first)
+	encode(second)
+	if got, fresh := p.Compare(want), NewProbe(want).Compare(want); got != fresh || got.Fused != 0 {
+		t.Errorf("used again: %+v, fresh: %+v", got, fresh)
+	}
+	encode(second[:1])
+	if c.Has(wire.NIR) || p.Poses(wire.NIR) != 0 {
+		t.Error("an earlier wave's near infrared is left")
+	}
+	encode(second)
+	// A collection of garbage may empty the pools; then one run allocates anew.
+	if n := testing.AllocsPerRun(20, func() { encode(first); p.Compare(c) }); n >= 1 {
+		t.Errorf("%v allocations a wave", n)
 	}
 }

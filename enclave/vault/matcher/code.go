@@ -1,6 +1,9 @@
 package matcher
 
-import "volar/wire"
+import (
+	"volar/enclave/vault/kernel"
+	"volar/wire"
+)
 
 const (
 	cells  = 32                // the grid is cells by cells
@@ -12,56 +15,68 @@ const (
 // A row is one row of the grid: in each half word, bit x is column x. Two
 // planes share a word so that a shift along x keeps to its half and a shift
 // along y is a change of row.
-type row [words]uint64
+type row = [words]uint64
 
 // A code is one band of a palm: the sign of each filter's answer at each
 // cell, and which of these bits can be relied upon. Bits that cannot are 0.
-type code struct {
-	bits, care [cells]row
-}
+type code kernel.Code
 
 // validity has a set bit for each cell that shows skin: bit x of word y.
 type validity [cells]uint32
 
-// at says whether cell i of the upright grid is valid; -1 never is.
-func (v *validity) at(i int16) bool {
-	return i >= 0 && v[i/cells]>>(i%cells)&1 == 1
-}
+// at says whether a cell is valid.
+func (v *validity) at(cell int) bool { return v[cell/cells]>>(cell%cells)&1 == 1 }
 
 // fragile is the share of a plane's valid cells whose answers are nearest to
 // zero, and whose signs therefore change from one capture to the next
 // (Hollingsworth, Bowyer and Flynn 2009, for irises).
 const fragile = 0.10
 
-// encode runs a bank over a field.
-func encode(f *field, b *bank, valid *validity) *code {
-	c := new(code)
-	var answers [cells * cells]int32
-	var usable []int // cells of the turned grid that show skin
-	for i, from := range b.cell {
-		if valid.at(from) {
-			usable = append(usable, i)
-		}
-	}
-	if len(usable) == 0 {
-		return c
-	}
-	sizes := make([]int32, len(usable))
+// An encoding is the working memory of encode.
+type encoding struct {
+	answers [kernel.Filters * cells * cells]int32
+	sizes   [cells * cells]int32
+}
+
+// encode runs the enrolled filters over a field. strength is the mean size of
+// their answers at valid cells, in local standard deviations.
+func (e *encoding) encode(f *field, valid *validity, c *code) (strength float64) {
+	*c = code{}
+	sum := int64(0)
+	kernel.Filter(e.answers[:], f.pix[:], fieldStride, grid[:], taps[even])
 	for k := range planes {
-		b.responses(f, k, &answers)
-		for i, cell := range usable {
-			sizes[i] = abs(answers[cell])
-		}
-		least := max(smallest(sizes, int(fragile*float64(len(sizes)))), 1)
-		for _, cell := range usable {
-			if a := answers[cell]; abs(a) >= least {
+		plane := e.answers[k*cells*cells:][:cells*cells]
+		least := e.fragileBelow(plane, valid)
+		for cell, a := range plane {
+			if !valid.at(cell) {
+				continue
+			}
+			sum += int64(abs(a))
+			if abs(a) >= least {
 				c.set(k, cell, a < 0)
 			}
 		}
 	}
-	clear(sizes)
-	clear(answers[:])
-	return c
+	clear(e.answers[:])
+	return float64(sum) / float64(planes*tapUnit*contrastUnit*max(valid.count(), 1))
+}
+
+// fragileBelow is the size that an answer at a valid cell of the grid must
+// have to be relied upon; at least 1.
+func (e *encoding) fragileBelow(plane []int32, valid *validity) int32 {
+	n := 0
+	for cell, a := range plane {
+		if valid.at(cell) {
+			e.sizes[n] = abs(a)
+			n++
+		}
+	}
+	least := int32(1)
+	if n > 0 {
+		least = max(smallest(e.sizes[:n], int(fragile*float64(n))), 1)
+	}
+	clear(e.sizes[:])
+	return least
 }
 
 // smallest returns the value that would stand at index k if v were sorted,
@@ -98,20 +113,14 @@ func smallest(v []int32, k int) int32 {
 // set stores a bit that can be relied upon.
 func (c *code) set(plane, cell int, bit bool) {
 	at := uint64(1) << (cell%cells + plane/words*cells)
-	c.care[cell/cells][plane%words] |= at
+	c.Care[cell/cells][plane%words] |= at
 	if bit {
-		c.bits[cell/cells][plane%words] |= at
+		c.Bits[cell/cells][plane%words] |= at
 	}
 }
 
 // half is one plane's part of a row.
-func (r *row) half(plane int) uint32 { return uint32(r[plane%words] >> (plane / words * cells)) }
-
-// move shifts both halves of a word by dx columns, each within itself.
-func move(v uint64, dx int) uint64 {
-	low, high := uint32(v), uint32(v>>cells)
-	return uint64(shift(high, dx))<<cells | uint64(shift(low, dx))
-}
+func half(r *row, plane int) uint32 { return uint32(r[plane%words] >> (plane / words * cells)) }
 
 // shift moves a row of one plane to the right by dx columns, that is towards
 // the higher bits.

@@ -154,7 +154,7 @@ func (y Policy) Accepts(s Score, n int) bool {
 		return true
 	}
 	weak := math.Log(weakRate)
-	return s.RGB < strangers[OnlyRGB].quantile(weak, 1) && s.NIR < strangers[OnlyNIR].quantile(weak, 1)
+	return s.RGB < strangers[OnlyRGB].quantile(weak) && s.NIR < strangers[OnlyNIR].quantile(weak)
 }
 
 // Threshold is the distance that the best of n comparisons with strangers
@@ -165,5 +165,7 @@ func (y Policy) Threshold(b Bands, n int) float64 {
 	if !(y.FPIR > 0 && y.FPIR < 1) || n < 1 || b == 0 || b > BothBands {
 		return 0
 	}
-	return max(strangers[b].quantile(math.Log(y.FPIR)-math.Log(float64(n)), allowance[b]), 0)
+	t := &strangers[b]
+	below := t.median - t.quantile(math.Log(y.FPIR)-math.Log(float64(n)))
+	return max(t.median-float64(allowance[b]*below), 0)
 }

@@ -3,23 +3,28 @@ package matcher
 import (
 	"math"
 
+	"volar/enclave/vault/kernel"
 	"volar/wire"
 )
 
 // A field is one band of a palm made ready for the filters: local mean 0 and
-// local contrast 1 (as contrastUnit), every value the mean of 2 by 2 pixels,
-// with a mirrored border so that filters and turned grids may reach over the edge.
+// local contrast 1 (as contrastUnit), at half the resolution, every value the mean of
+// 2 by 2 pixels, with a mirrored border so that filters may reach over the
+// edge. Point (x, y) lies at 2x+2, 2y+2 of the palm frame's pixels.
 //
 // All arithmetic is either on integers or on float64 whose products are
 // rounded before they are added, so one image gives one field on every
 // architecture (Go may fuse x*y+z on arm64).
 type field struct {
-	pix [fieldSide * fieldSide]int16
+	pix [fieldRows * fieldStride]int16
 }
 
 const (
-	fieldBorder  = 48
-	fieldSide    = wire.Side + 2*fieldBorder
+	points      = wire.Side / tapStep // along an edge of the palm frame
+	fieldBorder = filterReach         // points
+	fieldRows   = points + 2*fieldBorder
+	fieldStride = points + kernel.Taps // the kernel reads that many values a row, whatever the filter's width
+
 	contrastUnit = 256 // the value of one local standard deviation
 	contrastClip = 4   // local standard deviations at which a value is cut
 )
@@ -32,63 +37,58 @@ const (
 	contrastFloor  = 2
 )
 
-// newField normalises a view. pix holds wire.Side*wire.Side*channels bytes.
-func newField(pix []byte, channels int) *field {
-	grey := greyOf(pix, channels)
-	norm := normalise(grey)
-	f := new(field)
-	f.fill(norm)
-	wipe(grey)
-	wipe(norm)
-	return f
+// A normaliser is the working memory of field.set.
+type normaliser struct {
+	grey, norm  [wire.Side * wire.Side]int32
+	sum, square [(wire.Side + 1) * (wire.Side + 1)]int64 // integral images of the value and its square
 }
 
-// greyOf reduces a view to one channel, in 1/256 grey levels. For white light red leads,
+// set normalises a view. pix holds wire.Side*wire.Side*channels bytes.
+func (f *field) set(n *normaliser, pix []byte, channels int) {
+	n.toGrey(pix, channels)
+	n.normalise()
+	f.fill(&n.norm)
+	*n = normaliser{}
+}
+
+// toGrey reduces a view to one channel, in 1/256 grey levels. For white light red leads,
 // because skin scatters red least into the creases' shadow contrast and blue
 // carries the least light; the other channels steady it where red saturates.
-func greyOf(pix []byte, channels int) []int32 {
-	grey := make([]int32, wire.Side*wire.Side)
-	for i := range grey {
+func (n *normaliser) toGrey(pix []byte, channels int) {
+	for i := range n.grey {
 		if channels == 1 {
-			grey[i] = int32(pix[i]) << 8
+			n.grey[i] = int32(pix[i]) << 8
 			continue
 		}
 		p := pix[3*i : 3*i+3]
-		grey[i] = 128*int32(p[0]) + 77*int32(p[1]) + 51*int32(p[2])
+		n.grey[i] = 128*int32(p[0]) + 77*int32(p[1]) + 51*int32(p[2])
 	}
-	return grey
 }
 
 // normalise takes the local mean away and divides by the local standard
 // deviation, over a window that is cut off at the image's edge.
-func normalise(grey []int32) []int32 {
-	const n, stride = wire.Side, wire.Side + 1
-	sum := make([]int64, stride*stride) // integral images of the value and its square
-	square := make([]int64, stride*stride)
-	for y := range n {
+func (n *normaliser) normalise() {
+	const side, stride = wire.Side, wire.Side + 1
+	for y := range side {
 		var s, q int64
-		for x := range n {
-			v := int64(grey[y*n+x])
+		for x := range side {
+			v := int64(n.grey[y*side+x])
 			s += v
 			q += v * v
-			sum[(y+1)*stride+x+1] = sum[y*stride+x+1] + s
-			square[(y+1)*stride+x+1] = square[y*stride+x+1] + q
+			n.sum[(y+1)*stride+x+1] = n.sum[y*stride+x+1] + s
+			n.square[(y+1)*stride+x+1] = n.square[y*stride+x+1] + q
 		}
 	}
-	out := make([]int32, n*n)
-	for y := range n {
-		top, bottom := max(y-contrastRadius, 0)*stride, min(y+contrastRadius+1, n)*stride
-		for x := range n {
-			left, right := max(x-contrastRadius, 0), min(x+contrastRadius+1, n)
+	for y := range side {
+		top, bottom := max(y-contrastRadius, 0)*stride, min(y+contrastRadius+1, side)*stride
+		for x := range side {
+			left, right := max(x-contrastRadius, 0), min(x+contrastRadius+1, side)
 			count := int64(bottom-top) / stride * int64(right-left)
-			s := sum[bottom+right] - sum[bottom+left] - sum[top+right] + sum[top+left]
-			q := square[bottom+right] - square[bottom+left] - square[top+right] + square[top+left]
-			out[y*n+x] = contrast(int64(grey[y*n+x]), s, q, count)
+			s := n.sum[bottom+right] - n.sum[bottom+left] - n.sum[top+right] + n.sum[top+left]
+			q := n.square[bottom+right] - n.square[bottom+left] - n.square[top+right] + n.square[top+left]
+			n.norm[y*side+x] = contrast(int64(n.grey[y*side+x]), s, q, count)
 		}
 	}
-	clear(sum)
-	clear(square)
-	return out
 }
 
 // contrast is (v - mean) / sd in contrastUnit, cut at contrastClip, where s
@@ -101,15 +101,15 @@ func contrast(v, s, q, n int64) int32 {
 }
 
 // fill averages 2 by 2 values and mirrors them over the border.
-func (f *field) fill(norm []int32) {
+func (f *field) fill(norm *[wire.Side * wire.Side]int32) {
 	const n = wire.Side
-	for y := range fieldSide {
-		y0 := mirror(y - fieldBorder)
+	for y := range fieldRows {
+		y0 := mirror(tapStep*(y-fieldBorder) + 1)
 		y1 := min(y0+1, n-1)
-		for x := range fieldSide {
-			x0 := mirror(x - fieldBorder)
+		for x := range points + 2*fieldBorder {
+			x0 := mirror(tapStep*(x-fieldBorder) + 1)
 			x1 := min(x0+1, n-1)
-			f.pix[y*fieldSide+x] = int16((norm[y0*n+x0] + norm[y0*n+x1] + norm[y1*n+x0] + norm[y1*n+x1]) / 4)
+			f.pix[y*fieldStride+x] = int16((norm[y0*n+x0] + norm[y0*n+x1] + norm[y1*n+x0] + norm[y1*n+x1]) / 4)
 		}
 	}
 }
@@ -124,6 +124,3 @@ func mirror(v int) int {
 	}
 	return v
 }
-
-// wipe zeroes pixels.
-func wipe(b []int32) { clear(b) }

@@ -3,12 +3,11 @@ package matcher
 import (
 	"math"
 
-	"volar/wire"
+	"volar/enclave/vault/kernel"
 )
 
-// The filters: zero-mean elliptical Gabor functions, even phase, in
-// orientations of 180/planes degrees, which answer most negatively on a dark
-// line along their stripes (Kong and Zhang 2004; all orientations are kept
+// The filters: zero-mean elliptical Gabor functions, even phase, which answer
+// most negatively on a dark line along their stripes (Kong and Zhang 2004; all orientations are kept
 // as in BOCV, Guo et al. 2009).
 const (
 	wavelength  = 14.0            // pixels of the palm frame
@@ -17,100 +16,95 @@ const (
 	support     = 2.2             // standard deviations at which a filter ends
 	tapStep     = 2               // pixels between the taps: the field holds means of 2 by 2
 	tapUnit     = 1024            // the value of a tap of weight 1
+	filterReach = 10              // taps to either side of the centre: support * sigmaAlong * wavelength / tapStep, rounded down
 )
 
-// A pose is how a probe's grid lies on its field.
-type pose struct {
-	turn  float64 // degrees
-	scale float64
-}
+// The filters stand in two banks of planes orientations, 180/planes degrees
+// apart: the even bank, which templates are made with, begins at 0 degrees, the odd one
+// half a step on. A probe is turned by taking its orientations from either.
+const (
+	even = iota
+	odd
+	banks
+)
 
-// A tap is a pair of pixels that lie opposite each other about the filter's centre.
-type tap struct {
-	offset int32 // in the field, from the centre; the other is at -offset
-	weight int32
-}
-
-// A bank is the filters and the grid of one pose.
-type bank struct {
-	taps    [planes][]tap
-	centres [cells * cells]int32 // in the field
-	cell    [cells * cells]int16 // of the upright grid that holds the centre; -1 where it lies off the image
-}
-
-func newBank(p pose) *bank {
-	b := new(bank)
-	sin, cos := math.Sincos(p.turn * math.Pi / 180)
-	for k := range planes {
-		b.taps[k] = gabor(float64(k)*math.Pi/planes+p.turn*math.Pi/180, wavelength*p.scale)
-	}
-	for y := range cells {
-		for x := range cells {
-			u := p.scale * (float64(x*pitch+pitch/2) - wire.Side/2)
-			v := p.scale * (float64(y*pitch+pitch/2) - wire.Side/2)
-			px := math.Round(wire.Side/2 + cos*u - sin*v - 1)
-			py := math.Round(wire.Side/2 + sin*u + cos*v - 1)
-			b.centres[y*cells+x] = int32((py+fieldBorder)*fieldSide + px + fieldBorder)
-			b.cell[y*cells+x] = -1
-			if px >= 0 && py >= 0 && px < wire.Side && py < wire.Side {
-				b.cell[y*cells+x] = int16(int(py)/pitch*cells + int(px)/pitch)
+// taps holds the banks as kernel.Filter reads them.
+var taps = func() (t [banks][]int16) {
+	for bank := range t {
+		const rows = 2*filterReach + 1
+		t[bank] = make([]int16, rows*kernel.Filters*kernel.Taps)
+		for k := range planes {
+			angle := (float64(k) + float64(bank)/banks) * math.Pi / planes
+			for _, p := range gabor(angle) {
+				t[bank][((filterReach+p.y)*kernel.Filters+k)*kernel.Taps+filterReach+p.x] += p.weight
+				t[bank][((filterReach-p.y)*kernel.Filters+k)*kernel.Taps+filterReach-p.x] += p.weight
 			}
 		}
 	}
-	return b
+	return t
+}()
+
+// grid and dense are the centres of the filters, as kernel.Filter takes them:
+// the cells of a template, and every point of the field.
+var grid, dense = func() (g [cells * cells]int32, d [points * points]int32) {
+	for y := range points {
+		for x := range points {
+			d[y*points+x] = int32((y+fieldBorder-filterReach)*fieldStride + x + fieldBorder - filterReach)
+		}
+	}
+	for cell := range g {
+		g[cell] = d[cellPoint(cell)]
+	}
+	return g, d
+}()
+
+// cellPoint is the point of the field at the middle of a cell.
+func cellPoint(cell int) int {
+	const step = pitch / tapStep
+	return cell/cells*step*points + cell%cells*step
+}
+
+// A tap is a pair of points that lie opposite each other about the filter's centre.
+type tap struct {
+	x, y   int // points from the centre; the other is at -x, -y
+	weight int16
 }
 
 // gabor lists one half of a filter whose stripes stand across the direction
-// angle (radians); the other half mirrors it. The centre is listed with half its weight.
-func gabor(angle, length float64) []tap {
-	across, along := sigmaAcross*length, sigmaAlong*length
+// angle (radians); the other half mirrors it. The centre is its own mirror and has half its weight.
+func gabor(angle float64) []tap {
+	const across, along = sigmaAcross * wavelength, sigmaAlong * wavelength
 	sin, cos := math.Sincos(angle)
-	reach := int(math.Ceil(support * along / tapStep))
 	type point struct {
-		offset     int32
+		x, y       int
 		bell, wave float64
 	}
-	var points []point
+	var all []point
 	var bells, waves float64
-	for j := -reach; j <= reach; j++ {
-		for i := -reach; i <= reach; i++ {
-			if j < 0 || (j == 0 && i < 0) {
+	for j := 0; j <= filterReach; j++ {
+		for i := -filterReach; i <= filterReach; i++ {
+			if j == 0 && i < 0 {
 				continue
 			}
 			x, y := float64(i*tapStep), float64(j*tapStep)
-			u, v := (x*cos+y*sin)/across, (y*cos-x*sin)/along
-			if u*u+v*v > support*support {
+			u, v := (float64(x*cos)+float64(y*sin))/across, (float64(y*cos)-float64(x*sin))/along
+			if float64(u*u)+float64(v*v) > support*support {
 				continue
 			}
 			half := 1.0
 			if i == 0 && j == 0 {
 				half = 0.5
 			}
-			bell := half * math.Exp(-(u*u+v*v)/2)
-			wave := bell * math.Cos(2*math.Pi*u*across/length)
-			points = append(points, point{int32(j*tapStep*fieldSide + i*tapStep), bell, wave})
+			bell := half * math.Exp(-(float64(u*u)+float64(v*v))/2)
+			wave := bell * math.Cos(2*math.Pi*u*across/wavelength)
+			all = append(all, point{i, j, bell, wave})
 			bells += bell
 			waves += wave
 		}
 	}
-	taps := make([]tap, 0, len(points))
-	for _, p := range points {
-		w := int32(math.Round(tapUnit * (p.wave - p.bell*waves/bells)))
-		if w != 0 {
-			taps = append(taps, tap{p.offset, w})
-		}
+	half := make([]tap, 0, len(all))
+	for _, p := range all {
+		half = append(half, tap{p.x, p.y, int16(math.Round(tapUnit * (p.wave - float64(p.bell*waves/bells))))})
 	}
-	return taps
-}
-
-// responses runs one plane's filter at every cell of the grid.
-func (b *bank) responses(f *field, plane int, out *[cells * cells]int32) {
-	taps := b.taps[plane]
-	for i, c := range b.centres {
-		var sum int32
-		for _, t := range taps {
-			sum += t.weight * (int32(f.pix[c+t.offset]) + int32(f.pix[c-t.offset]))
-		}
-		out[i] = sum
-	}
+	return half
 }

@@ -13,14 +13,13 @@ import (
 	"sync"
 	"testing"
 
-	"volar/hal"
 	"volar/sim/palm"
 	"volar/wire"
 )
 
 var (
 	fit      = flag.Bool("fit", false, "fit the tails anew and write fitted.go")
-	fitPalms = flag.Int("fit.palms", 400, "synthetic people to fit on")
+	fitPalms = flag.Int("fit.palms", 600, "synthetic people to fit on")
 )
 
 // fitSeed draws the people of the fit; checkSeed those that check it.
@@ -30,23 +29,30 @@ const (
 )
 
 // synthetic renders the left palms of so many people, each once, with half of
-// them guided, and cuts them where they truly are, so that the fit does not
-// depend on how well vision finds them.
+// them guided, and cuts them as well as vision does.
 func synthetic(t testing.TB, seed uint64, people int) []*Capture {
 	t.Helper()
 	out := make([]*Capture, people)
 	each(people, func() func(i int) {
-		renderer := palm.NewRenderer(palm.DefaultRig())
+		cutter := palm.NewCutter(palm.DefaultRig())
 		return func(i int) {
 			rng := rand.New(rand.NewPCG(seed, uint64(i)))
-			anatomy := palm.New(seed, i, wire.Left)
+			anatomy := palm.NewPalm(seed, i, wire.Left)
 			for out[i] == nil && !t.Failed() {
 				pose := palm.Guided(rng)
 				if i%2 == 1 {
 					pose = palm.Unguided(rng)
 				}
 				w := &palm.Wave{Anatomy: anatomy, Pose: pose, Seed: rng.Uint64()}
-				out[i] = shoot(t, renderer, w)
+				rgb, nir, ok := cutter.Crop(w, palm.DrawMisfit(rng))
+				if !ok {
+					continue
+				}
+				c, err := Encode(wire.Left, []wire.View{rgb, nir})
+				if err != nil {
+					t.Error(err)
+				}
+				out[i] = c
 			}
 		}
 	})
@@ -54,34 +60,6 @@ func synthetic(t testing.TB, seed uint64, people int) []*Capture {
 		t.FailNow()
 	}
 	return out
-}
-
-// shoot captures a wave; nil where the palm is not wholly in both pictures.
-func shoot(t testing.TB, r *palm.Renderer, w *palm.Wave) *Capture {
-	const at = 0 // the wave's pose, before the hand drifts
-	rgb, nir := r.Truth(w, hal.RGB, at), r.Truth(w, hal.NIR, at)
-	white, infrared := r.Shoot(w, hal.White, at, 1), r.Shoot(w, hal.NIR850, at, 2)
-	if !within(&rgb, &white.RGB) || !within(&nir, &infrared.NIR) {
-		return nil
-	}
-	c, err := Encode(wire.Left, []wire.View{
-		view(wire.RGB, rgb.Crop(&white.RGB, wire.Side)),
-		view(wire.NIR, nir.Crop(&infrared.NIR, wire.Side)),
-	})
-	if err != nil {
-		t.Error(err)
-	}
-	return c
-}
-
-// within says whether the palm square lies in the frame.
-func within(truth *palm.Truth, f *hal.Frame) bool {
-	for _, c := range truth.Corners {
-		if c.X <= 0 || c.Y <= 0 || c.X >= float64(f.Width-1) || c.Y >= float64(f.Height-1) {
-			return false
-		}
-	}
-	return true
 }
 
 // each runs do for 0 to n-1, with one do for each processor.
@@ -107,9 +85,9 @@ func each(n int, newDo func() func(i int)) {
 func impostors(captures []*Capture) (d [4][]float64) {
 	rows := make([][4][]float64, len(captures))
 	each(len(captures), func() func(i int) {
+		p := new(Probe)
 		return func(i int) {
-			p := NewProbe(captures[i])
-			defer p.Wipe()
+			p.Set(captures[i])
 			for j, c := range captures {
 				if j == i {
 					continue
@@ -130,27 +108,45 @@ func impostors(captures []*Capture) (d [4][]float64) {
 	return d
 }
 
-// fitTail takes the median, and the deviation from the distance at a rate of
-// 1e-3, which enough comparisons fall below to be steady.
-func fitTail(sorted []float64) tail {
-	const rate = 1e-3
-	median := sorted[len(sorted)/2]
-	low := sorted[int(rate*float64(len(sorted)))]
-	return tail{median, (median - low) / normalTail(math.Log(rate))}
+// edgeShare is the share of strangers that the tail is fitted to: few enough
+// to be a tail, enough of them to be steady.
+const edgeShare = 2e-3
+
+// fitTail fits the lowest share of sorted distances by probability-weighted
+// moments (Hosking and Wallis 1987, eq. 3 and 4, whose k is the shape negated).
+// Where two standard errors of the shape reach below 0 the law is taken as
+// exponential, whose scale is the mean excess: strangers' distances are bounded
+// by how a search works, but nobody knows where.
+func fitTail(sorted []float64) (t tail, shape, err float64) {
+	n := int(edgeShare * float64(len(sorted)))
+	t = tail{median: sorted[len(sorted)/2], edge: sorted[n], share: edgeShare}
+	t.deviation = (t.median - t.edge) / normalTail(math.Log(edgeShare))
+	b0, b1 := 0.0, 0.0
+	for i, d := range sorted[:n] { // the largest excess first
+		excess := t.edge - d
+		b0 += excess / float64(n)
+		b1 += excess * (float64(i) + 0.35) / float64(n) / float64(n)
+	}
+	shape = 2 - b0/(b0-2*b1)
+	t.scale = 2 * b0 * b1 / (b0 - 2*b1)
+	err = math.Sqrt((1-shape)*(1-shape+2*shape*shape)/(1-2*shape)/(3-2*shape)) * (2 - shape) / math.Sqrt(float64(n))
+	t.shape = shape
+	if shape-2*err < 0 {
+		t.scale, t.shape = b0, 0
+	}
+	return t, shape, err
 }
 
-// TestFit writes fitted.go when it is run with -fit:
-//
-//	go test ./enclave/vault/matcher -run TestFit -fit -timeout 60m
+// TestFit writes fitted.go when it is run with -fit, as make fit does.
 func TestFit(t *testing.T) {
 	if !*fit {
-		t.Skip("run with -fit to write fitted.go")
+		t.Skip("make fit writes fitted.go")
 	}
 	d := impostors(synthetic(t, fitSeed, *fitPalms))
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `package matcher
 
-// Code generated by go test ./enclave/vault/matcher -run TestFit -fit; DO NOT EDIT.
+// Code generated by make fit; DO NOT EDIT.
 
 // strangers holds the tails by set of bands, fitted to %d comparisons among
 // %d synthetic people of sim/palm, one left palm each, seed %#x. No real
@@ -161,12 +157,12 @@ var strangers = [4]tail{
 		if name == "" {
 			continue
 		}
-		tail := fitTail(d[i])
-		fmt.Fprintf(&b, "%s: {%.4f, %.4f},\n", name, tail.median, tail.deviation)
-		t.Logf("%s: %+v, nearest %.4f", name, tail, d[i][0])
-		for _, rate := range []float64{0.5, 0.1, 1e-2, 1e-3, 1e-4} {
-			at := int(rate * float64(len(d[i])))
-			t.Logf("  rate %g: distance %.4f, the model without allowance says %.4f", rate, d[i][at], tail.median-tail.deviation*normalTail(math.Log(rate)))
+		law, shape, err := fitTail(d[i])
+		fmt.Fprintf(&b, "%s: {median: %.4f, deviation: %.5f, edge: %.4f, share: %g, scale: %.5f, shape: %.3f}, // the shape came out as %.2f, standard error %.2f\n",
+			name, law.median, law.deviation, law.edge, law.share, law.scale, law.shape, shape, err)
+		t.Logf("%s: nearest %.4f", name, d[i][0])
+		for _, rate := range []float64{0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5} {
+			t.Logf("  rate %g: distance %.4f, the law says %.4f", rate, d[i][int(rate*float64(len(d[i])))], law.quantile(math.Log(rate)))
 		}
 	}
 	b.WriteString("}\n")
@@ -179,16 +175,35 @@ var strangers = [4]tail{
 	}
 }
 
+// The estimator finds the law that its numbers were drawn from.
+func TestFitTail(t *testing.T) {
+	for _, shape := range []float64{0, 0.2} {
+		const n = 200_000
+		want := tail{median: 0.4, deviation: 0.0104, edge: 0.37, share: edgeShare, scale: 0.004, shape: shape}
+		d := make([]float64, n)
+		for i := range d {
+			d[i] = want.median
+			if share := (float64(i) + 0.5) / n; share < 2*edgeShare {
+				d[i] = want.quantile(math.Log(share))
+			}
+		}
+		got, found, err := fitTail(d)
+		if math.Abs(found-shape) > 2*err || math.Abs(got.scale-want.scale) > 0.0006 || math.Abs(got.edge-want.edge) > 1e-3 {
+			t.Errorf("shape %v: %+v (shape %.3f, standard error %.3f)", shape, got, found, err)
+		}
+	}
+}
+
 // TestFitHolds compares other synthetic people with the fitted tails.
 func TestFitHolds(t *testing.T) {
-	const people = 16
+	const people = 24
 	d := impostors(synthetic(t, checkSeed, people))
 	for _, b := range []Bands{OnlyRGB, OnlyNIR, BothBands} {
-		median, model := d[b][len(d[b])/2], strangers[b]
+		median, model := d[b][len(d[b])/2], &strangers[b]
 		if math.Abs(model.deviations(median)) > 0.5 {
 			t.Errorf("bands %d: the median of new strangers is %.4f, fitted %.4f with deviation %.4f", b, median, model.median, model.deviation)
 		}
-		if low := model.quantile(math.Log(1e-6), allowance[b]); d[b][0] < low {
+		if low := (Policy{FPIR: 1e-6}).Threshold(b, 1); d[b][0] < low {
 			t.Errorf("bands %d: one of %d strangers lies at %.4f, fitted to happen once in a million below %.4f", b, len(d[b]), d[b][0], low)
 		}
 	}

@@ -31,7 +31,10 @@ func (p *Probe) Poses(b wire.Band) int {
 	if b.Channels() == 0 {
 		return 0
 	}
-	return len(p.bands[bandIndex(b)])
+	if t := p.bands[bandIndex(b)]; t != nil {
+		return t.n
+	}
+	return 0
 }
 
 // Planes copies the code of one band in one pose, 0 to Poses(b)-1; false
@@ -40,14 +43,14 @@ func (p *Probe) Planes(b wire.Band, pose int) (out Planes, ok bool) {
 	if pose < 0 || pose >= p.Poses(b) {
 		return out, false
 	}
-	out.take(p.bands[bandIndex(b)][pose].code)
+	out.take(&p.bands[bandIndex(b)].poses[pose].phases[0])
 	return out, true
 }
 
 func (p *Planes) take(c *code) {
 	for k := range planes {
 		for y := range cells {
-			p.Bits[k][y], p.Care[k][y] = c.bits[y].half(k), c.care[y].half(k)
+			p.Bits[k][y], p.Care[k][y] = half(&c.Bits[y], k), half(&c.Care[y], k)
 		}
 	}
 }

@@ -2,11 +2,12 @@ package matcher
 
 import (
 	"math"
-	"math/bits"
+
+	"volar/enclave/vault/kernel"
 )
 
 // reach is how far the search moves a probe along each axis, in cells.
-const reach = 8
+const reach = kernel.Reach
 
 // A place is where the search has a probe: the index of a pose and a shift in cells.
 type place struct {
@@ -36,30 +37,63 @@ func (l *shortlist) add(p place) {
 }
 
 // distance searches one band: all poses and shifts on the sparse code, the
-// shortlist on the whole code, and around the nearest place the blocks that
+// shortlist on the whole code, and about the nearest places the blocks that
 // move on their own. Nothing is cut short for strangers, so every distance
 // means the same.
-func distance(turns []turned, g *signature) float64 {
-	var best place
-	best.distance = Farthest
-	for _, p := range candidates(turns, &g.sparse) {
-		p.distance = wholeDistance(turns[p.pose].code, g.code, p.dx, p.dy)
+func distance(t *turns, g *signature) float64 {
+	list := candidates(t, &g.sparse)
+	list.rank(t, g.code)
+	best := Farthest
+	var b bending
+	for range bent {
+		at, ok := list.take()
+		if !ok {
+			break
+		}
+		best = min(best, b.distance(&t.poses[at.pose], g.code, at))
+	}
+	return best
+}
+
+// bent is how many places are looked at with blocks that move.
+const bent = 4
+
+// rank sets the places' distances to those of whole codes.
+func (l *shortlist) rank(t *turns, g *code) {
+	var moved kernel.Moved
+	for i := range l.places[:l.n] {
+		p := &l.places[i]
+		move(&moved, &t.poses[p.pose].phases[0], p.dx)
+		n := kernel.Whole(&moved, (*kernel.Code)(g), p.dy)
+		p.distance = penalised(int(n.Differ), int(n.Valid))
+	}
+}
+
+// take takes the nearest place off the list, and its neighbours in the same
+// pose, which the blocks reach from there; not ok where no place agrees better than chance.
+func (l *shortlist) take() (place, bool) {
+	best := place{distance: Farthest}
+	for _, p := range l.places[:l.n] {
 		if p.distance < best.distance {
 			best = p
 		}
 	}
-	if best.distance >= Farthest {
-		return Farthest
+	kept := l.places[:0]
+	for _, p := range l.places[:l.n] {
+		if p.pose != best.pose || max(p.dx-best.dx, best.dx-p.dx, p.dy-best.dy, best.dy-p.dy) > 1 {
+			kept = append(kept, p)
+		}
 	}
-	return blockDistance(turns[best.pose].code, g.code, best)
+	l.n = len(kept)
+	return best, best.distance < Farthest
 }
 
 // candidates is the first stage. It looks at every second shift, as on the
 // white squares of a chess board, and then at the neighbours of the nearest.
-func candidates(turns []turned, g *sparse) []place {
+func candidates(t *turns, g *sparse) shortlist {
 	var white shortlist
-	for pose := range turns {
-		s := turns[pose].sparse
+	for pose := range t.n {
+		s := &t.poses[pose].sparse
 		for dx := -reach; dx <= reach; dx++ {
 			for dy := -reach + (dx+reach)&1; dy <= reach; dy += 2 {
 				white.add(place{pose, dx, dy, s.distance(g, dx, dy)})
@@ -71,15 +105,15 @@ func candidates(turns []turned, g *sparse) []place {
 		for _, step := range [...][2]int{{1, 0}, {0, 1}, {-1, 0}, {0, -1}} {
 			dx, dy := p.dx+step[0], p.dy+step[1]
 			if max(dx, -dx, dy, -dy) <= reach {
-				all.add(place{p.pose, dx, dy, turns[p.pose].sparse.distance(g, dx, dy)})
+				all.add(place{p.pose, dx, dy, t.poses[p.pose].sparse.distance(g, dx, dy)})
 			}
 		}
 	}
-	return all.places[:all.n]
+	return all
 }
 
-// fullBits is the number of bits of a comparison in which every cell takes part.
-const fullBits = cells * cells * planes
+// fullBits is the number of bits that equal codes share which show skin all over.
+const fullBits = cells * cells * planes * (1 - fragile)
 
 // penalised is a distance over n of the bits, drawn towards Farthest where
 // few take part, because a small overlap is more often close by chance
@@ -89,18 +123,19 @@ func penalised(differ, n int) float64 {
 		return Farthest
 	}
 	agreement := Farthest - float64(differ)/float64(n)
-	return Farthest - float64(agreement*math.Sqrt(float64(n)/fullBits))
+	return Farthest - float64(agreement*math.Sqrt(min(float64(n)/fullBits, 1)))
 }
 
-// wholeDistance compares all cells at one shift.
-func wholeDistance(p, g *code, dx, dy int) float64 {
-	differ, n := 0, 0
-	for y := max(0, dy); y < min(cells, cells+dy); y++ {
+// move makes m the code c moved by dx columns; what comes in from outside has no care.
+func move(m *kernel.Moved, c *code, dx int) {
+	right, left := uint(max(dx, 0))%cells, uint(max(-dx, 0))%cells
+	columns := uint64(math.MaxUint32) << right & math.MaxUint32 >> left
+	columns |= columns << cells // each half keeps to itself
+	for y := range cells {
+		bits, care := &m.Bits[kernel.Reach+y], &m.Care[kernel.Reach+y]
 		for w := range words {
-			care := move(p.care[y-dy][w], dx) & g.care[y][w]
-			differ += bits.OnesCount64((move(p.bits[y-dy][w], dx) ^ g.bits[y][w]) & care)
-			n += bits.OnesCount64(care)
+			bits[w] = c.Bits[y][w] << right >> left & columns
+			care[w] = c.Care[y][w] << right >> left & columns
 		}
 	}
-	return penalised(differ, n)
 }

@@ -22,7 +22,7 @@ type sparse [sparseRows]uint64
 
 func newSparse(c *code) (s sparse) {
 	for i := range s {
-		s[i] = sparseRow(&c.bits[2*i], 0)
+		s[i] = sparseRow(&c.Bits[2*i], 0)
 	}
 	return s
 }
@@ -31,20 +31,18 @@ func newSparse(c *code) (s sparse) {
 // the even rows apart from the odd ones: a shift along y meets rows that lie side by side.
 type sparseShifts [2*reach + 1][2][sparseRows]uint64
 
-func newSparseShifts(c *code) *sparseShifts {
-	s := new(sparseShifts)
+func (s *sparseShifts) set(c *code) {
 	for i := range s {
 		for y := range cells {
-			s[i][y%2][y/2] = sparseRow(&c.bits[y], i-reach)
+			s[i][y%2][y/2] = sparseRow(&c.Bits[y], i-reach)
 		}
 	}
-	return s
 }
 
 func sparseRow(r *row, dx int) uint64 {
 	var out uint64
 	for i, plane := range sparsePlanes {
-		out |= evenBits(shift(r.half(plane), dx)) << (i * sparseCells)
+		out |= evenBits(shift(half(r, plane), dx)) << (i * sparseCells)
 	}
 	return out
 }

@@ -2,26 +2,28 @@ package matcher
 
 import "math"
 
-// A tail models how far strangers lie apart: a normal distribution whose
-// median and whose lower tail are those of synthetic palms (fitted.go), with
-// the deviation widened by allowance.
+// A tail models how far strangers lie apart. Between the median and the edge
+// it is a normal law through both; beyond the edge, below which a share of the
+// strangers lies, the distance falls short of it by a generalised Pareto law
+// (Pickands 1975; Coles, "An introduction to statistical modeling of extreme values", 2001, section 4.2):
 //
-// A search takes the nearest of many places, so its distances have a lighter
-// lower tail than one comparison of independent bits would have, and the normal law
-// serves from rates of 0.5 down to where the data end. Beyond, it extrapolates.
+//	P(edge - d > y | d < edge) = (1 + shape*y/scale)^(-1/shape), or exp(-y/scale) where shape is 0.
+//
+// All numbers are fitted to synthetic palms (fitted.go).
 type tail struct {
 	median, deviation float64
+	edge, share       float64 // share is that of strangers below the edge
+	scale, shape      float64 // shape is not negative: a fit must not promise that nobody is nearer than some distance
 }
 
-// allowance widens the fitted deviation, by set of bands. Synthetic palms share
+// allowance stretches what a threshold lies below the median, by set of bands. Synthetic palms share
 // less with each other than real ones do (no families, no common way to hold
-// a hand), rates below one in the number of fitted comparisons are
-// extrapolated, and where one band is alone nothing corrects it. These are
+// a hand or to cut a palm), and rates below one in the number of fitted comparisons are
+// extrapolated. These are
 // margins of safety that were chosen, not fitted, after the model had been held
 // against real development sets, which therefore no longer check it
-// independently. On both bands a rate of 1e-6 is granted only where the model
-// alone would say 1e-10, on one band 1e-14.
-var allowance = [4]float64{OnlyRGB: 1.6, OnlyNIR: 1.6, BothBands: 4.0 / 3}
+// independently.
+var allowance = [4]float64{OnlyRGB: 4.0 / 3, OnlyNIR: 4.0 / 3, BothBands: 4.0 / 3}
 
 // margin is how much nearer the named person must be than the next one, in
 // deviations. Two people that one probe fits about equally are a sign of a fault or of
@@ -35,12 +37,19 @@ const margin = 1.0
 const weakRate = 1e-2
 
 // deviations says how many deviations a distance lies above the median.
-func (t tail) deviations(d float64) float64 { return (d - t.median) / t.deviation }
+func (t *tail) deviations(d float64) float64 { return (d - t.median) / t.deviation }
 
 // quantile is the distance that a stranger falls below with the probability
-// whose natural logarithm is given, with the deviation widened.
-func (t tail) quantile(logP, widened float64) float64 {
-	return t.median - widened*t.deviation*normalTail(logP)
+// whose natural logarithm is given.
+func (t *tail) quantile(logP float64) float64 {
+	beyond := math.Log(t.share) - logP // logarithm of how many times rarer than the edge
+	if beyond <= 0 {
+		return t.median - float64(t.deviation*normalTail(logP))
+	}
+	if t.shape == 0 {
+		return t.edge - float64(t.scale*beyond)
+	}
+	return t.edge - float64(t.scale*math.Expm1(t.shape*beyond)/t.shape)
 }
 
 // normalTail solves log(Q(z)) = logP for z by bisection, where Q is the

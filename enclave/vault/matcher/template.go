@@ -36,8 +36,8 @@ func (c *Capture) MarshalBinary() ([]byte, error) {
 	out = append(out, templateVersion, byte(c.hand), set, 0)
 	for _, s := range c.bands {
 		if s != nil {
-			out = appendPlanes(out, &s.code.bits)
-			out = appendPlanes(out, &s.code.care)
+			out = appendPlanes(out, &s.code.Bits)
+			out = appendPlanes(out, &s.code.Care)
 		}
 	}
 	return out, nil
@@ -76,9 +76,9 @@ func (c *Capture) UnmarshalBinary(b []byte) error {
 			c.bands[i] = s
 		}
 		*s.code = code{}
-		b = takePlanes(b, &s.code.bits)
-		b = takePlanes(b, &s.code.care)
-		s.sparse, s.valid, s.field = newSparse(s.code), validity{}, nil
+		b = takePlanes(b, &s.code.Bits)
+		b = takePlanes(b, &s.code.Care)
+		s.sparse, s.valid, s.strength, s.field = newSparse(s.code), validity{}, 0, nil
 		if !s.code.canonical() {
 			c.Wipe()
 			return fmt.Errorf("matcher: read template: a bit is set where none is relied upon: %w", ErrTemplate)
@@ -118,7 +118,7 @@ func templateHeadOf(b []byte) (hand wire.Hand, set byte, err error) {
 func (c *code) canonical() bool {
 	for y := range cells {
 		for w := range words {
-			if c.bits[y][w]&^c.care[y][w] != 0 {
+			if c.Bits[y][w]&^c.Care[y][w] != 0 {
 				return false
 			}
 		}
@@ -129,7 +129,7 @@ func (c *code) canonical() bool {
 func appendPlanes(out []byte, rows *[cells]row) []byte {
 	for k := range planes {
 		for y := range rows {
-			out = binary.LittleEndian.AppendUint32(out, rows[y].half(k))
+			out = binary.LittleEndian.AppendUint32(out, half(&rows[y], k))
 		}
 	}
 	return out

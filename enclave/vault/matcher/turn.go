@@ -1,0 +1,134 @@
+package matcher
+
+import (
+	"math"
+
+	"volar/enclave/vault/kernel"
+	"volar/wire"
+)
+
+// A pose is how a probe's grid lies on its field.
+type pose struct {
+	turn  float64 // degrees
+	scale float64
+}
+
+// poses are the turns and scales that the search tries, upright
+// first. Between two neighbours the blocks' own movement bridges the gap.
+// On contactless crops scale matters most: without it some 3 % of genuine pairs never match.
+var poses = [...]pose{
+	{0, 1}, {-5, 1}, {5, 1}, {-10, 1}, {10, 1},
+	{0, 0.88}, {-5, 0.88}, {5, 0.88}, {-10, 0.88}, {10, 0.88},
+	{0, 1.13}, {-5, 1.13}, {5, 1.13}, {-10, 1.13}, {10, 1.13},
+}
+
+// A pose's code exists at phases*phases places half a cell apart, because a
+// quarter of a wavelength, which is less than a cell, turns a bit into one of chance.
+const (
+	phases    = 2
+	phaseStep = pitch / phases // pixels
+)
+
+// lattices says, for each pose, phase and cell, at which point of the field
+// the cell's middle lies; -1 where it lies off the field. Phase py*phases+px lies px
+// and py half cells to the right and down.
+var lattices = func() *[len(poses)][phases * phases][cells * cells]int16 {
+	l := new([len(poses)][phases * phases][cells * cells]int16)
+	for i, p := range poses {
+		sin, cos := math.Sincos(p.turn * math.Pi / 180)
+		for phase := range l[i] {
+			for cell := range l[i][phase] {
+				const middle = wire.Side / 2
+				u := p.scale * float64(cell%cells*pitch+pitch/2+phase%phases*phaseStep-middle)
+				v := p.scale * float64(cell/cells*pitch+pitch/2+phase/phases*phaseStep-middle)
+				x := int(math.Round((middle+float64(cos*u)-float64(sin*v))/tapStep)) - 1
+				y := int(math.Round((middle+float64(sin*u)+float64(cos*v))/tapStep)) - 1
+				l[i][phase][cell] = -1
+				if x >= 0 && y >= 0 && x < points && y < points {
+					l[i][phase][cell] = int16(y*points + x)
+				}
+			}
+		}
+	}
+	return l
+}()
+
+// A relief is the signs of both banks' answers at every point of a field: in
+// the low half of a word the even bank's, in the high half the odd one's; there bit k is
+// set where plane k is negative, bit k+planes where that can be relied upon.
+type relief [points * points]uint32
+
+const reliefHalf = 16 // bits
+
+// set evaluates both banks at every point. What counts as fragile is
+// measured on the template's grid.
+func (r *relief) set(w *turning, f *field, valid *validity) {
+	*r = relief{}
+	for bank := range banks {
+		kernel.Filter(w.answers[:], f.pix[:], fieldStride, dense[:], taps[bank])
+		for k := range planes {
+			plane := w.answers[k*points*points:][:points*points]
+			for cell := range w.plane {
+				w.plane[cell] = plane[cellPoint(cell)]
+			}
+			least := w.fragileBelow(w.plane[:], valid)
+			sign := uint32(1) << (bank*reliefHalf + k)
+			for i, a := range plane {
+				if abs(a) < least {
+					continue
+				}
+				r[i] |= sign << planes
+				if a < 0 {
+					r[i] |= sign
+				}
+			}
+		}
+	}
+	for i := range r {
+		const step = pitch / tapStep
+		if !valid.at(i/points/step*cells + i%points/step) {
+			r[i] = 0
+		}
+	}
+	clear(w.answers[:])
+	clear(w.plane[:])
+}
+
+// A turning is the working memory of relief.set.
+type turning struct {
+	encoding
+	answers [kernel.Filters * points * points]int32
+	plane   [cells * cells]int32
+}
+
+// bankOf is where a pose takes its orientations from: plane k of the turned
+// code is plane (k+first)%planes of a bank. Turns are rounded to 180/planes/banks degrees, which
+// is less than half of what a filter's answer is wide.
+func bankOf(turn float64) (bank, first int) {
+	steps := int(math.Round(turn/(180/planes/banks))) + planes*banks
+	return steps % banks, steps / banks % planes
+}
+
+// sample makes the code of one pose and phase.
+func (r *relief) sample(pose, phase int, c *code) {
+	bank, first := bankOf(poses[pose].turn)
+	lattice := &lattices[pose][phase]
+	for y := range cells {
+		var bits, care [planes]uint32
+		for x, at := range lattice[y*cells:][:cells] {
+			if at < 0 {
+				continue
+			}
+			here := r[at] >> (bank * reliefHalf)
+			for k := range planes {
+				bits[k] |= here >> k & 1 << x
+				care[k] |= here >> (k + planes) & 1 << x
+			}
+		}
+		for w := range words {
+			low, high := (w+first)%planes, (w+words+first)%planes
+			c.Bits[y][w] = uint64(bits[low]) | uint64(bits[high])<<cells
+			c.Care[y][w] = uint64(care[low]) | uint64(care[high])<<cells
+		}
+	}
+}
