@@ -27,7 +27,9 @@ func recorded(t testing.TB) []byte {
 // then is a time at which the recorded certificate is valid.
 var then = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// The roots come with go-sev-guest; a new version of it cannot change them unseen.
+// The roots come with go-sev-guest, and are those of AMD's key distribution
+// service (also in confidential-containers/trustee); a new version of the
+// module cannot change them unseen.
 func TestRoots(t *testing.T) {
 	for line, want := range map[string]string{
 		"Milan": "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd",
