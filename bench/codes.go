@@ -80,15 +80,11 @@ type code struct {
 	bits, care [planes][cells]uint32
 }
 
-// stranger is the code of one palm; equal numbers give equal codes.
-func (t *texture) stranger(number uint64) *code {
-	r := rand.NewPCG(number, 7)
-	return t.cut(r.Uint64(), r.Uint64(), 0, 0)
-}
-
-// cut makes a code of two numbers that say where, moved by so many cells.
-func (t *texture) cut(a, b uint64, dx, dy int) *code {
+// palm is the code of one palm, moved by so many cells; equal numbers give equal palms.
+func (t *texture) palm(number uint64, dx, dy int) *code {
 	c := new(code)
+	r := rand.NewPCG(number, 7)
+	a, b := r.Uint64(), r.Uint64() // where the cuts lie
 	var x, y [6]int
 	for i := range x {
 		x[i], y[i] = int(a>>(10*i))&(torus-1), int(b>>(10*i))&(torus-1)
@@ -109,8 +105,7 @@ func (t *texture) cut(a, b uint64, dx, dy int) *code {
 
 // mate is another capture of a palm: moved by whole cells, and with a quarter of its bits changed.
 func (t *texture) mate(number, capture uint64, dx, dy int) *code {
-	r := rand.NewPCG(number, 7)
-	c := t.cut(r.Uint64(), r.Uint64(), dx, dy)
+	c := t.palm(number, dx, dy)
 	n := rand.New(rand.NewPCG(number, 11+capture))
 	for k := range planes {
 		x, y, u, v := n.IntN(torus), n.IntN(torus), n.IntN(torus), n.IntN(torus)

@@ -94,7 +94,7 @@ func newContest() (*contest, error) {
 	g := &contest{blocks: blocks}
 	t := newTexture(1)
 	for i := range peerCodes {
-		c := sparse(t.stranger(uint64(i)), 0, 0)
+		c := sparse(t.palm(uint64(i), 0, 0), 0, 0)
 		kernel.SetCoarse(blocks.Bytes(), i, &c.Bits)
 		g.rows = appendWords(g.rows, c.Bits[:])
 	}
