@@ -46,16 +46,22 @@ func (g *pool) put(hand wire.Hand, who wire.Person, captures []*matcher.Capture)
 // enrol puts the entries' palms, numbered from 0.
 func (g *pool) enrol(entries []entry) error {
 	for i, e := range entries {
-		captures := make([]*matcher.Capture, len(e.captures))
-		for k, c := range e.captures {
-			captures[k] = c.capture
-		}
+		captures := e.list()
 		g.mates[e.palm] = person(i)
 		if err := g.put(captures[0].Hand(), person(i), captures); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// list are an entry's captures alone.
+func (e *entry) list() []*matcher.Capture {
+	out := make([]*matcher.Capture, len(e.captures))
+	for i, c := range e.captures {
+		out[i] = c.capture
+	}
+	return out
 }
 
 // fill puts fillers from a number on until each hand has so many palms. A

@@ -23,12 +23,12 @@ const MaxPeople = 1 << 24
 // A Synthetic is a set of synthetic people, all of them functions of one seed.
 // It may be used by many goroutines at once.
 type Synthetic struct {
-	seed    uint64
-	cutters sync.Pool
+	seed uint64
 
-	lock   sync.Mutex // guards what follows
-	palms  map[palmKey]func() *palm.Anatomy
-	recent []palmKey
+	lock    sync.Mutex // guards what follows
+	palms   map[palmKey]func() *palm.Anatomy
+	recent  []palmKey
+	cutters []*palm.Cutter // at rest; a sync.Pool would forget them, and they are dear
 }
 
 type palmKey struct {
@@ -38,11 +38,26 @@ type palmKey struct {
 
 // NewSynthetic names the people of a seed.
 func NewSynthetic(seed uint64) *Synthetic {
-	return &Synthetic{
-		seed:    seed,
-		cutters: sync.Pool{New: func() any { return palm.NewCutter(palm.DefaultRig()) }},
-		palms:   map[palmKey]func() *palm.Anatomy{},
+	return &Synthetic{seed: seed, palms: map[palmKey]func() *palm.Anatomy{}}
+}
+
+// cutter lends a cutter until it is given back.
+func (s *Synthetic) cutter() *palm.Cutter {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	n := len(s.cutters)
+	if n == 0 {
+		return palm.NewCutter(palm.DefaultRig())
 	}
+	c := s.cutters[n-1]
+	s.cutters = s.cutters[:n-1]
+	return c
+}
+
+func (s *Synthetic) giveBack(c *palm.Cutter) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.cutters = append(s.cutters, c)
 }
 
 // anatomy makes a palm, or finds it where it was just made: the captures of one palm are mostly asked for together.
@@ -87,8 +102,8 @@ var errOutOfView = errors.New("out of view in each attempt")
 // views renders the capture, cut as vision would cut it.
 func (t *take) views() (wire.Hand, []wire.View, error) {
 	rng := rand.New(rand.NewPCG(t.of.seed, uint64(t.palm.person)<<32|uint64(t.palm.hand)<<24|uint64(t.session)<<16|uint64(t.capture)))
-	cutter := t.of.cutters.Get().(*palm.Cutter)
-	defer t.of.cutters.Put(cutter)
+	cutter := t.of.cutter()
+	defer t.of.giveBack(cutter)
 	for range attempts {
 		w := t.draw(rng)
 		if rgb, nir, ok := cutter.Crop(w, palm.DrawMisfit(rng)); ok {
