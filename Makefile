@@ -7,8 +7,9 @@ static := palmhost palmvault palmlaunch palmctl
 vision := palmd palmsim
 sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null)
 
-# The vault is measured, so its bytes must depend on nothing but the source.
-reproducible := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+# The vault is measured, so its bytes must depend on nothing but the source. runtimesecret erases what keys leave behind
+# (package enclave/vault/memory).
+reproducible := CGO_ENABLED=0 GOEXPERIMENT=runtimesecret go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
 .PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants
 

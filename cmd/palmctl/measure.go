@@ -120,7 +120,7 @@ func (m *manifest) add(path, want string) error {
 	for _, s := range info.Settings {
 		env[s.Key] = s.Value
 	}
-	for key, value := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "-buildmode": "exe"} {
+	for key, value := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "-buildmode": "exe", "GOEXPERIMENT": "runtimesecret"} {
 		if env[key] != value {
 			return hint(fmt.Errorf("measure %s: built with %s=%q, releases have %q", path, key, env[key], value), "build it with make build")
 		}

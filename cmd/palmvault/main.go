@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +46,10 @@ const keyLife = 24 * time.Hour
 // takes a tenth of a second or more for a step, and lasts for a limited number of them.
 const batch = 2 * time.Second
 
+// eraseEvery is how long a key that is no longer used may stay in memory
+// (memory.Erasing): the collector that erases it runs that often at least.
+const eraseEvery = 2 * time.Second
+
 func main() {
 	if len(os.Args) > 1 {
 		os.Exit(selfprobe(os.Args[1:], os.Stdout, os.Stderr))
@@ -55,18 +60,23 @@ func main() {
 	}
 }
 
+// voice is where say writes: standard error until confine.Quiet has moved it.
+var voice io.Writer = os.Stderr
+
 // say writes a line about the process itself: never about a session, a
 // device, a tenant or a person.
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "palmvault: "+format+"\n", args...) }
+func say(format string, args ...any) { fmt.Fprintf(voice, "palmvault: "+format+"\n", args...) }
 
 func run() error {
-	if err := confine.Quiet(); err != nil {
+	quiet, err := confine.Quiet(fdConfig + 1)
+	if err != nil {
 		return err
 	}
+	voice = quiet
 	if !inherited() {
 		return errors.New("this program is started by palmlaunch; alone it only does --selfprobe")
 	}
-	notice, err := confine.Lock(fdConfig)
+	notice, err := confine.Lock(int(quiet.Fd()))
 	if err != nil {
 		return err
 	}
@@ -93,6 +103,11 @@ func run() error {
 		say("%s", notice)
 	}
 	say("ready")
+	go func() {
+		for range time.Tick(eraseEvery) {
+			runtime.GC()
+		}
+	}()
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, os.NewFile(fdSessions, "sessions"), v) }()
 	select {

@@ -92,6 +92,7 @@ var attempts = append([]attempt{
 	{"be dumpable again", unix.SYS_PRCTL, fixed(unix.PR_SET_DUMPABLE, 1)},
 	{"be traceable by name", unix.SYS_PRCTL, fixed(unix.PR_SET_PTRACER, none)},
 	{"core files again", unix.SYS_PRLIMIT64, fixed(0, unix.RLIMIT_CORE)},
+	{"core files again, the old way", unix.SYS_SETRLIMIT, fixed(unix.RLIMIT_CORE)},
 	{"another filter", unix.SYS_SECCOMP, fixed(none)},
 	{"another user", unix.SYS_SETRESUID, fixed(none, none, none)},
 	{"capabilities", unix.SYS_CAPSET, nil},

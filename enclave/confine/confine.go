@@ -32,20 +32,39 @@ const maxDescriptor = 64
 // traces, other processes that look into its memory, privileges from files
 // that it runs, and the file with the local time zone, which Go would open
 // when it first prints a time.
-func Quiet() error {
+//
+// Standard error leads nowhere from here on: where a signal ends it, Go's
+// runtime writes registers and stacks there, whatever GOTRACEBACK says, and
+// whoever runs the process chooses signal and moment. What the process itself
+// has to say goes to voice, the old standard error, whose descriptor is the
+// first free one from lowest on.
+func Quiet(lowest int) (voice *os.File, err error) {
 	debug.SetTraceback("none")
 	time.Local = time.UTC
-	err := errors.Join(
+	err = errors.Join(
 		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
 	)
 	if err != nil {
-		return fmt.Errorf("confine: %w", err)
+		return nil, fmt.Errorf("confine: %w", err)
 	}
 	if _, _, e := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
-		return fmt.Errorf("confine: no new privileges: %w", e)
+		return nil, fmt.Errorf("confine: no new privileges: %w", e)
 	}
-	return nil
+	fd, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, lowest)
+	if err != nil {
+		return nil, fmt.Errorf("confine: keep standard error: %w", err)
+	}
+	nowhere, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Dup3(nowhere, unix.Stderr, 0)
+		unix.Close(nowhere)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("confine: close standard error: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "voice"), nil
 }
 
 // Lock forbids everything that the policy does not list, for ever and for

@@ -50,6 +50,8 @@ func policy(pid int) []rule {
 		{name: "mlock", nr: unix.SYS_MLOCK},
 		{name: "memfd_secret", nr: unix.SYS_MEMFD_SECRET},
 		{name: "ftruncate", nr: unix.SYS_FTRUNCATE},
+		{name: "getrlimit", nr: unix.SYS_GETRLIMIT, when: []condition{is(0, unix.RLIMIT_MEMLOCK)}},
+		{name: "setrlimit", nr: unix.SYS_SETRLIMIT, when: []condition{is(0, unix.RLIMIT_MEMLOCK)}},
 		{name: "prlimit64", nr: unix.SYS_PRLIMIT64, when: []condition{is(0, 0), is(1, unix.RLIMIT_MEMLOCK)}},
 		{name: "prctl", nr: unix.SYS_PRCTL, when: []condition{is(0, unix.PR_SET_VMA)}}, // names of the runtime's memory
 

@@ -75,7 +75,7 @@ func Probe(ctx context.Context, child func(trial []string) []string) (Report, er
 		}
 	}
 	err := errors.Join(
-		add("no core, not dumpable, no new privileges", wantWorks, trialQuiet),
+		add("no core, not dumpable, no new privileges, no standard error", wantWorks, trialQuiet),
 		add("threads, garbage collection, timers, randomness, secret memory", wantWorks, trialWork),
 	)
 	for i, a := range attempts {
@@ -121,7 +121,8 @@ func Child(trial []string) {
 }
 
 func do(trial []string, rules []rule) error {
-	if err := Quiet(); err != nil {
+	voice, err := Quiet(unix.Stderr + 1)
+	if err != nil {
 		return err
 	}
 	switch trial[0] {
@@ -130,7 +131,7 @@ func do(trial []string, rules []rule) error {
 	case trialLandlock:
 		return landlockHolds()
 	}
-	if _, err := lock(unix.Stderr, rules); err != nil {
+	if _, err := lock(int(voice.Fd()), rules); err != nil {
 		return err
 	}
 	if trial[0] == trialWork {
@@ -156,6 +157,13 @@ func quietHolds() error {
 	var core unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err != nil || core.Max != 0 {
 		return fmt.Errorf("core files of %d bytes, %v", core.Max, err)
+	}
+	to, err := os.Readlink("/proc/self/fd/2")
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT) {
+		return nil // no /proc to ask
+	}
+	if err != nil || to != os.DevNull {
+		return fmt.Errorf("standard error leads to %s, %v", to, err)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ type Vault struct {
 	gallery  *gallery.Gallery
 	tenants  map[string]*tenant
 	policy   matcher.Policy
-	key      *link.Key
+	key      *staticKey
 	limits   limiter
 	done     chan struct{}
 	doneOnce sync.Once
@@ -115,7 +115,7 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
-	if v.key, err = link.GenerateKey(); err != nil {
+	if v.key, err = newStaticKey(); err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
 	if err := cfg.Platform.Bind(ctx, v.key.Public()); err != nil {
