@@ -28,6 +28,7 @@ var measurements = []measurement{
 	{"cores", cores},
 	{"extract", extract},
 	{"identify", identify},
+	{"sealed", sealed},
 }
 
 // peers are measured only where they were asked for: they need programs that the product does not.

@@ -34,7 +34,7 @@ var may = map[string][]string{
 	"enclave/vault/search":  {"enclave/vault/matcher", "enclave/vault/kernel", "enclave/vault/memory", "wire"},
 	"enclave/vault/kernel":  {},
 	"enclave/vault/memory":  {},
-	"bench":                 {"bench", "enclave/vault", "wire", "sim/palm"},
+	"bench":                 {"bench", "enclave/vault", "enclave/attest", "enclave/host/store", "wire", "sim/palm"},
 	"enclave/host":          {"enclave/host", "wire"},
 	"sim":                   {"sim", "hal", "wire", "boards"},
 	"eval":                  {"eval", "wire", "enclave/vault/matcher", "enclave/vault/search", "sim/palm"},
