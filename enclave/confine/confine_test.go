@@ -201,10 +201,10 @@ func run(p []unix.SockFilter, arch, nr uint32, args [6]uint32) uint32 {
 }
 
 func TestReport(t *testing.T) {
-	r := Report{Arch: "a", Kernel: "k", Notices: []string{"n"}, Findings: []Finding{
+	r := Report{Arch: "a", Kernel: "k", Notices: []string{"n"}, Allowed: []string{"read"}, Findings: []Finding{
 		{"one", wantKilled, wantKilled, true}, {"two", wantKilled, "exit status 3", false}}}
 	var b bytes.Buffer
-	if _, err := r.WriteTo(&b); err != nil || !strings.Contains(b.String(), "WRONG two: exit status 3\n1 of 2") {
+	if _, err := r.WriteTo(&b); err != nil || !strings.Contains(b.String(), "WRONG two: exit status 3\nallowed: read\n1 of 2") {
 		t.Errorf("%v: %s", err, &b)
 	}
 }

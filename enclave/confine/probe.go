@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type Report struct {
 	Arch     string    `json:"arch"`
 	Kernel   string    `json:"kernel"`
 	Notices  []string  `json:"notices"`
+	Allowed  []string  `json:"allowed"` // the system calls that the policy lists
 	Findings []Finding `json:"findings"`
 	OK       bool      `json:"ok"`
 }
@@ -56,6 +58,9 @@ const exitSurvived = 3
 // arguments that child gives. The child calls Child.
 func Probe(ctx context.Context, child func(trial []string) []string) (Report, error) {
 	r := Report{Version: 1, Arch: runtime.GOARCH, Kernel: release(), Notices: []string{}, OK: true}
+	for _, rule := range policy(os.Getpid()) {
+		r.Allowed = append(r.Allowed, rule.name)
+	}
 	add := func(name, want string, trial ...string) error {
 		got, err := runTrial(ctx, child(trial))
 		if err != nil {
@@ -245,6 +250,7 @@ func (r Report) WriteTo(w io.Writer) (n int64, err error) {
 		}
 		text += fmt.Sprintf("%s %s: %s\n", mark, f.Name, f.Got)
 	}
+	text += fmt.Sprintf("allowed: %s\n", strings.Join(r.Allowed, " "))
 	text += fmt.Sprintf("%d of %d as they should be\n", len(r.Findings)-bad, len(r.Findings))
 	m, err := io.WriteString(w, text)
 	return int64(m), err
