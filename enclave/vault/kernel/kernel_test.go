@@ -353,6 +353,36 @@ func TestWholeAndBlocks(t *testing.T) {
 	})
 }
 
+func TestMove(t *testing.T) {
+	each(t, func(t *testing.T) {
+		m, c := codes(source(13))
+		for dx := 1 - Side; dx < Side; dx++ {
+			before := *m
+			Move(m, c, dx)
+			for y := range m.Bits {
+				for x := range Side {
+					for plane := range 2 * RowWords {
+						w, half := plane%RowWords, plane/RowWords*32
+						for _, rows := range [2]struct{ got, was, code [][RowWords]uint64 }{
+							{m.Bits[:], before.Bits[:], c.Bits[:]}, {m.Care[:], before.Care[:], c.Care[:]},
+						} {
+							want := uint64(0)
+							if y < Reach || y >= Reach+Side {
+								want = rows.was[y][w] >> (half + x) & 1
+							} else if from := x - dx; from >= 0 && from < Side {
+								want = rows.code[y-Reach][w] >> (half + from) & 1
+							}
+							if rows.got[y][w]>>(half+x)&1 != want {
+								t.Fatalf("moved by %d: row %d, column %d of plane %d is wrong", dx, y, x, plane)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestHamming(t *testing.T) {
 	each(t, func(t *testing.T) {
 		for _, length := range []int{16, 64} {
@@ -452,6 +482,7 @@ func TestMisusePanics(t *testing.T) {
 		"coarse, too few scores":     func() { Coarse(out[:7], block, probe) },
 		"scores, half a block":       func() { Scores(out[:4], make([]byte, PlaceBlock/2), &code) },
 		"scores, too many scores":    func() { Scores(make([]uint16, 9), make([]byte, PlaceBlock), &code) },
+		"move, beyond the side":      func() { Move(new(Moved), new(Code), Side) },
 		"whole, beyond the reach":    func() { Whole(new(Moved), new(Code), Reach+1) },
 		"blocks, beyond the reach":   func() { Blocks(new([16]Count), new(Moved), new(Code), -Reach-1) },
 		"hamming, odd probe":         func() { Hamming(out, block, make([]uint64, 17)) },
@@ -490,6 +521,7 @@ func TestNothingIsAllocated(t *testing.T) {
 			Coarse(out, blocks, probe)
 			Below(list, out, 500)
 			Scores(out[:8], packed, &rows[3])
+			Move(p, c, 4)
 			Whole(p, c, 3)
 			Blocks(&counts, p, c, -3)
 			Hamming(out, blocks, rows[2][:])

@@ -21,6 +21,9 @@ func wholeAVX512(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64
 func blocksAVX512(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64, care *uint64)
 
 //go:noescape
+func moveAVX512(to *uint64, from *uint64, right uint64, left uint64, columns uint64)
+
+//go:noescape
 func hamming16AVX512(out *uint16, blocks *byte, n int, probe *uint64)
 
 //go:noescape
@@ -52,6 +55,9 @@ func wholeAVX2(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64, 
 
 //go:noescape
 func blocksAVX2(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64, care *uint64)
+
+//go:noescape
+func moveAVX2(to *uint64, from *uint64, right uint64, left uint64, columns uint64)
 
 //go:noescape
 func hammingAVX2(out *uint16, blocks *byte, n int, probe *uint64, quarters int)

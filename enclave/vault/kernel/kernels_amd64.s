@@ -684,6 +684,77 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VZEROUPPER
 	RET
 
+// func moveAVX512(to *uint64, from *uint64, right uint64, left uint64, columns uint64)
+// Requires: AVX, AVX512F
+TEXT ·moveAVX512(SB), NOSPLIT, $0-40
+	MOVQ         to+0(FP), AX
+	MOVQ         from+8(FP), CX
+	VPBROADCASTQ right+16(FP), Z0
+	VPBROADCASTQ left+24(FP), Z1
+	VPBROADCASTQ columns+32(FP), Z2
+	VMOVDQU64    (CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, (AX)
+	VMOVDQU64    64(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 64(AX)
+	VMOVDQU64    128(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 128(AX)
+	VMOVDQU64    192(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 192(AX)
+	VMOVDQU64    256(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 256(AX)
+	VMOVDQU64    320(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 320(AX)
+	VMOVDQU64    384(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 384(AX)
+	VMOVDQU64    448(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 448(AX)
+	VMOVDQU64    512(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 512(AX)
+	VMOVDQU64    576(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 576(AX)
+	VMOVDQU64    640(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 640(AX)
+	VMOVDQU64    704(CX), Z3
+	VPSLLQ       X0, Z3, Z3
+	VPSRLQ       X1, Z3, Z3
+	VPANDQ       Z2, Z3, Z3
+	VMOVDQU64    Z3, 704(AX)
+	VZEROUPPER
+	RET
+
 // func hamming16AVX512(out *uint16, blocks *byte, n int, probe *uint64)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, MMX+
 TEXT ·hamming16AVX512(SB), NOSPLIT, $0-32
@@ -4405,6 +4476,137 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VPADDW       X0, X3, X3
 	VPUNPCKLWD   X3, X2, X2
 	VMOVDQU      X2, 48(AX)
+	VZEROUPPER
+	RET
+
+// func moveAVX2(to *uint64, from *uint64, right uint64, left uint64, columns uint64)
+// Requires: AVX, AVX2
+TEXT ·moveAVX2(SB), NOSPLIT, $0-40
+	MOVQ         to+0(FP), AX
+	MOVQ         from+8(FP), CX
+	VPBROADCASTQ right+16(FP), Y0
+	VPBROADCASTQ left+24(FP), Y1
+	VPBROADCASTQ columns+32(FP), Y2
+	VMOVDQU      (CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, (AX)
+	VMOVDQU      32(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 32(AX)
+	VMOVDQU      64(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 64(AX)
+	VMOVDQU      96(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 96(AX)
+	VMOVDQU      128(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 128(AX)
+	VMOVDQU      160(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 160(AX)
+	VMOVDQU      192(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 192(AX)
+	VMOVDQU      224(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 224(AX)
+	VMOVDQU      256(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 256(AX)
+	VMOVDQU      288(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 288(AX)
+	VMOVDQU      320(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 320(AX)
+	VMOVDQU      352(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 352(AX)
+	VMOVDQU      384(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 384(AX)
+	VMOVDQU      416(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 416(AX)
+	VMOVDQU      448(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 448(AX)
+	VMOVDQU      480(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 480(AX)
+	VMOVDQU      512(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 512(AX)
+	VMOVDQU      544(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 544(AX)
+	VMOVDQU      576(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 576(AX)
+	VMOVDQU      608(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 608(AX)
+	VMOVDQU      640(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 640(AX)
+	VMOVDQU      672(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 672(AX)
+	VMOVDQU      704(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 704(AX)
+	VMOVDQU      736(CX), Y3
+	VPSLLQ       X0, Y3, Y3
+	VPSRLQ       X1, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VMOVDQU      Y3, 736(AX)
 	VZEROUPPER
 	RET
 

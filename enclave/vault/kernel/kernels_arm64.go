@@ -15,6 +15,9 @@ func scoresNEON(out *uint16, packed *byte, n int, code *uint64)
 func wholeNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
 
 //go:noescape
+func moveNEON(to, from *uint64, right int64, columns uint64)
+
+//go:noescape
 func blocksNEON(out *uint16, probeBits, probeCare, bits, care *uint64)
 
 //go:noescape

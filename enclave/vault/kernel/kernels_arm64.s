@@ -15,6 +15,8 @@
 #define UQXTN(n, d) WORD $(0x2E614800 | (n)<<5 | (d))
 #define UQXTN2(n, d) WORD $(0x6E614800 | (n)<<5 | (d))
 
+// unsigned shift left by a register, 2 words of 64 bits
+#define USHL_D(m, n, d) WORD $(0x6EE04400 | (m)<<16 | (n)<<5 | (d))
 // unsigned saturating add, 16 bytes
 #define UQADD_B(m, n, d) WORD $(0x6E200C00 | (m)<<16 | (n)<<5 | (d))
 
@@ -282,6 +284,32 @@ rows:
 	VMOV    V18.H[0], R7
 	MOVH    R6, (R0)
 	MOVH    R7, 2(R0)
+	RET
+
+// func moveNEON(to, from *uint64, right int64, columns uint64)
+// A shift by a negative number is one to the right.
+TEXT ·moveNEON(SB), NOSPLIT, $0-32
+	MOVD to+0(FP), R0
+	MOVD from+8(FP), R1
+	MOVD right+16(FP), R2
+	MOVD columns+24(FP), R3
+	VDUP R2, V4.D2
+	VDUP R3, V5.D2
+	MOVD $12, R4
+
+moved:
+	VLD1.P 64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]
+	USHL_D(4, 0, 0)
+	USHL_D(4, 1, 1)
+	USHL_D(4, 2, 2)
+	USHL_D(4, 3, 3)
+	VAND   V5.B16, V0.B16, V0.B16
+	VAND   V5.B16, V1.B16, V1.B16
+	VAND   V5.B16, V2.B16, V2.B16
+	VAND   V5.B16, V3.B16, V3.B16
+	VST1.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R0)
+	SUBS   $1, R4, R4
+	BNE    moved
 	RET
 
 // func blocksNEON(out *uint16, probeBits, probeCare, bits, care *uint64)

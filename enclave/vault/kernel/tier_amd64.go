@@ -86,6 +86,17 @@ func whole(probe *Moved, code *Code, dy int) (c Count) {
 	return c
 }
 
+func moveRows(to, from *[Side][RowWords]uint64, right, left, columns uint64) {
+	switch active {
+	case AVX512:
+		moveAVX512(&to[0][0], &from[0][0], right, left, columns)
+	case AVX2:
+		moveAVX2(&to[0][0], &from[0][0], right, left, columns)
+	default:
+		moveRowsPlain(to, from, right, left, columns)
+	}
+}
+
 func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
 	first := Reach - dy
 	switch active {

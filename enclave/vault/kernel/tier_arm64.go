@@ -39,6 +39,14 @@ func whole(probe *Moved, code *Code, dy int) (c Count) {
 	return c
 }
 
+func moveRows(to, from *[Side][RowWords]uint64, right, left, columns uint64) {
+	if active == Plain {
+		moveRowsPlain(to, from, right, left, columns)
+		return
+	}
+	moveNEON(&to[0][0], &from[0][0], int64(right)-int64(left), columns)
+}
+
 func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
 	if active == Plain {
 		blocksPlain(out, probe, code, dy)

@@ -14,6 +14,10 @@ func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) { scoresPlai
 
 func whole(probe *Moved, code *Code, dy int) Count { return wholePlain(probe, code, dy) }
 
+func moveRows(to, from *[Side][RowWords]uint64, right, left, columns uint64) {
+	moveRowsPlain(to, from, right, left, columns)
+}
+
 func blocks(out *[blockRow * blockRow]Count, probe *Moved, code *Code, dy int) {
 	blocksPlain(out, probe, code, dy)
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -32,6 +33,27 @@ type Moved struct {
 // many of these differ.
 type Count struct {
 	Differ, Valid uint16
+}
+
+// Move makes the middle rows of m the code moved by dx columns, towards the higher bits where
+// dx is positive; dx from 1-Side to Side-1. What comes in from outside has no care. The rows around stay as they are.
+func Move(m *Moved, code *Code, dx int) {
+	if dx <= -Side || dx >= Side {
+		panic(fmt.Sprintf("kernel: move: by %d columns of %d", dx, Side))
+	}
+	right, left := uint64(max(dx, 0)), uint64(max(-dx, 0))
+	columns := uint64(math.MaxUint32) << right & math.MaxUint32 >> left
+	columns |= columns << Side // each half keeps to itself
+	moveRows((*[Side][RowWords]uint64)(m.Bits[Reach:]), &code.Bits, right, left, columns)
+	moveRows((*[Side][RowWords]uint64)(m.Care[Reach:]), &code.Care, right, left, columns)
+}
+
+func moveRowsPlain(to, from *[Side][RowWords]uint64, right, left, columns uint64) {
+	for y := range to {
+		for w, v := range from[y] {
+			to[y][w] = v << (right % Side) >> (left % Side) & columns
+		}
+	}
 }
 
 // Whole compares all cells, with row y-dy of the probe on row y of the code;

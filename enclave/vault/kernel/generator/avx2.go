@@ -272,6 +272,24 @@ func whole2() {
 	done()
 }
 
+func move2() {
+	function("moveAVX2", "to, from *uint64, right, left, columns uint64")
+	to, from := pointer("to"), pointer("from")
+	right, left, columns := YMM(), YMM(), YMM()
+	broadcast(right, "right")
+	broadcast(left, "left")
+	broadcast(columns, "columns")
+	for i := range side * rowBytes / 32 {
+		x := YMM()
+		VMOVDQU(at(from, 32*i), x)
+		VPSLLQ(right.AsX(), x, x)
+		VPSRLQ(left.AsX(), x, x)
+		VPAND(columns, x, x)
+		VMOVDQU(x, at(to, 32*i))
+	}
+	done()
+}
+
 func blocks2() {
 	function("blocksAVX2", "out *uint16, probeBits, probeCare, bits, care *uint64")
 	o := pointer("out")

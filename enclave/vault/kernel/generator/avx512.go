@@ -267,6 +267,25 @@ func compare512(pb, pc, b, c reg.Register, disp int) (m, x vec) {
 	return m, x
 }
 
+// move512 moves 12 registers of rows; one of the two shifts is by nothing.
+func move512() {
+	function("moveAVX512", "to, from *uint64, right, left, columns uint64")
+	to, from := pointer("to"), pointer("from")
+	right, left, columns := ZMM(), ZMM(), ZMM()
+	broadcast(right, "right")
+	broadcast(left, "left")
+	broadcast(columns, "columns")
+	for i := range side * rowBytes / 64 {
+		x := ZMM()
+		VMOVDQU64(at(from, 64*i), x)
+		VPSLLQ(right.AsX(), x, x)
+		VPSRLQ(left.AsX(), x, x)
+		VPANDQ(columns, x, x)
+		VMOVDQU64(x, at(to, 64*i))
+	}
+	done()
+}
+
 // blocks512 counts by bytes: byte x of a word is block column x%4.
 func blocks512() {
 	function("blocksAVX512", "out *uint16, probeBits, probeCare, bits, care *uint64")

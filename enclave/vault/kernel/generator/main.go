@@ -37,6 +37,7 @@ func main() {
 	below512()
 	whole512()
 	blocks512()
+	move512()
 	hammingShort512()
 	hamming4x512(16)
 	hammingLong512()
@@ -50,6 +51,7 @@ func main() {
 	below2()
 	whole2()
 	blocks2()
+	move2()
 	hamming2()
 	filter2()
 	Generate()
@@ -61,6 +63,15 @@ func function(name, signature string) {
 }
 
 func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
+
+// broadcast fills the lanes of a register with a parameter of 64 bits.
+func broadcast(v vec, name string) {
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VPBROADCASTQ(p.Addr, v)
+}
 
 // at is a memory operand.
 func at(base reg.Register, disp int) Mem { return Mem{Base: base, Disp: disp} }
