@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -114,6 +115,11 @@ func TestFillers(t *testing.T) {
 	if err := f.Each(4, func(int, []byte) error { return nil }); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("four of three palms: %v", err)
 	}
+	swapRecords(t, f.path)
+	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
+		t.Errorf("two palms in each other's place: %v", err)
+	}
+	swapRecords(t, f.path)
 	flipByte(t, f.path, fillersHead+recordHead+100)
 	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
 		t.Errorf("a damaged palm: %v", err)
@@ -122,6 +128,22 @@ func TestFillers(t *testing.T) {
 	flipByte(t, f.path, 20)
 	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
 		t.Errorf("a damaged head: %v", err)
+	}
+}
+
+// swapRecords puts the first two palms, which are as long, in each other's place.
+func swapRecords(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := recordHead + int(binary.LittleEndian.Uint32(b[fillersHead:]))
+	first, second := b[fillersHead:][:size], b[fillersHead+size:][:size]
+	swapped := append(bytes.Clone(second), first...)
+	copy(b[fillersHead:], swapped)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
