@@ -81,7 +81,7 @@ func (b *bending) load(p *turned, phaseY, dx int) {
 	for x := range bendRow {
 		ox := x - bendReach
 		phaseX := ox & 1
-		move(&b.moved[x], &p.phases[phaseY*phases+phaseX], dx-(ox-phaseX)/phases)
+		kernel.Move(&b.moved[x], (*kernel.Code)(&p.phases[phaseY*phases+phaseX]), dx-(ox-phaseX)/phases)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,13 +168,13 @@ func TestViewsWithoutLines(t *testing.T) {
 func TestWipe(t *testing.T) {
 	c := capture(t, 1, 0, 0, 0, 3)
 	p := NewProbe(c)
-	rgb, pixels, turned := c.bands[0].code, c.bands[0].field, p.bands[0]
+	rgb, pixels, turned, white := c.bands[0].code, c.bands[0].field, p.bands[0], p.bands[0].white
 	c.Wipe()
 	p.Wipe()
 	if *rgb != (code{}) || *pixels != (field{}) {
 		t.Error("codes or pixels are left of a wiped capture")
 	}
-	if *turned != (turns{}) {
+	if !reflect.DeepEqual(*turned, turns{}) || slices.Max(white) != 0 {
 		t.Error("codes are left of a wiped probe")
 	}
 	if s := p.Compare(c); s.Bands != 0 || s.Fused != Farthest {

@@ -63,7 +63,7 @@ func (l *shortlist) rank(t *turns, g *code) {
 	var moved kernel.Moved
 	for i := range l.places[:l.n] {
 		p := &l.places[i]
-		move(&moved, &t.poses[p.pose].phases[0], p.dx)
+		kernel.Move(&moved, (*kernel.Code)(&t.poses[p.pose].phases[0]), p.dx)
 		n := kernel.Whole(&moved, (*kernel.Code)(g), p.dy)
 		p.distance = penalised(int(n.Differ), int(n.Valid))
 	}
@@ -91,12 +91,21 @@ func (l *shortlist) take() (place, bool) {
 // candidates is the first stage. It looks at every second shift, as on the
 // white squares of a chess board, and then at the neighbours of the nearest.
 func candidates(t *turns, g *sparse) shortlist {
+	var differ [len(poses)*whiteCount + kernel.Lanes]uint16
+	kernel.Scores(differ[:len(t.white)/kernel.PlaceBlock*kernel.Lanes], t.white, (*[sparseRows]uint64)(g))
 	var white shortlist
+	worst := math.Inf(1) // that still gets onto the list
 	for pose := range t.n {
-		s := &t.poses[pose].sparse
-		for dx := -reach; dx <= reach; dx++ {
-			for dy := -reach + (dx+reach)&1; dy <= reach; dy += 2 {
-				white.add(place{pose, dx, dy, s.distance(g, dx, dy)})
+		counts := differ[pose*whiteCount:][:whiteCount]
+		for i := range whiteShifts {
+			w := &whiteShifts[i]
+			d := w.distance(int(counts[i]))
+			if d >= worst {
+				continue
+			}
+			white.add(place{pose, w.dx, w.dy, d})
+			if white.n == len(white.places) {
+				worst = white.places[white.n-1].distance
 			}
 		}
 	}
@@ -124,18 +133,4 @@ func penalised(differ, n int) float64 {
 	}
 	agreement := Farthest - float64(differ)/float64(n)
 	return Farthest - float64(agreement*math.Sqrt(min(float64(n)/fullBits, 1)))
-}
-
-// move makes m the code c moved by dx columns; what comes in from outside has no care.
-func move(m *kernel.Moved, c *code, dx int) {
-	right, left := uint(max(dx, 0))%cells, uint(max(-dx, 0))%cells
-	columns := uint64(math.MaxUint32) << right & math.MaxUint32 >> left
-	columns |= columns << cells // each half keeps to itself
-	for y := range cells {
-		bits, care := &m.Bits[kernel.Reach+y], &m.Care[kernel.Reach+y]
-		for w := range words {
-			bits[w] = c.Bits[y][w] << right >> left & columns
-			care[w] = c.Care[y][w] << right >> left & columns
-		}
-	}
 }

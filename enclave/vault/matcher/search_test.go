@@ -54,7 +54,7 @@ func TestMovedComparisonsCountRight(t *testing.T) {
 		dx, dy := r.IntN(2*reach+1)-reach, r.IntN(2*reach+1)-reach
 		differ, n := count(p, g, 0, 0, cells, cells, dx, dy)
 		var moved kernel.Moved
-		move(&moved, p, dx)
+		kernel.Move(&moved, (*kernel.Code)(p), dx)
 		if got := kernel.Whole(&moved, (*kernel.Code)(g), dy); int(got.Differ) != differ || int(got.Valid) != n {
 			t.Errorf("shift %d %d: %+v, want %d of %d", dx, dy, got, differ, n)
 		}
@@ -206,5 +206,29 @@ func TestMaskedCellsDoNotCount(t *testing.T) {
 	}
 	if d := NewProbe(masked).Compare(enrolled).NIR; d > 0.1 {
 		t.Errorf("a palm with a covered corner lies %v from itself", d)
+	}
+}
+
+// The first stage by kernel.Scores sees every white place as the sum over rows does.
+func TestWhitePlacesCountRight(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	turns := turns{n: 2}
+	for i := range turns.n {
+		turns.poses[i].sparse.set(randomCode(r))
+	}
+	g := newSparse(randomCode(r))
+	white := appendWhite(nil, turns.poses[:turns.n])
+	scores := make([]uint16, len(white)/kernel.PlaceBlock*kernel.Lanes)
+	kernel.Scores(scores, white, (*[sparseRows]uint64)(&g))
+	for pose := range turns.n {
+		for i, k := range whiteShifts {
+			if (k.dx+k.dy)&1 != 0 {
+				t.Fatalf("shift %d %d is black", k.dx, k.dy)
+			}
+			got := k.distance(int(scores[pose*whiteCount+i]))
+			if want := turns.poses[pose].sparse.distance(&g, k.dx, k.dy); got != want {
+				t.Fatalf("pose %d at %d %d: %v, want %v", pose, k.dx, k.dy, got, want)
+			}
+		}
 	}
 }

@@ -3,6 +3,8 @@ package matcher
 import (
 	"math"
 	"math/bits"
+
+	"volar/enclave/vault/kernel"
 )
 
 // The first stage looks at a quarter of the cells in four of the planes,
@@ -59,28 +61,48 @@ func evenBits(v uint32) uint64 {
 
 // A sparseShift is what the first stage knows of a shift beforehand.
 type sparseShift struct {
-	columns uint64               // of a word that take part
-	half    [2*reach + 1]float64 // by dy: half the number of bits that take part
-	weight  [2*reach + 1]float64 // by dy: what turns agreement into a penalised distance
+	dx, dy     int
+	columns    uint64  // of a word that take part
+	first, end int     // the rows of the enrolled code that take part
+	half       float64 // half the number of bits that take part
+	weight     float64 // what turns agreement into a penalised distance
 }
 
-// sparseTable holds the shifts along x from -reach to reach.
-var sparseTable = newSparseTable()
-
-func newSparseTable() (t [2*reach + 1]sparseShift) {
+// sparseTable holds the shifts by dx and dy, each from -reach to reach.
+var sparseTable = func() (t [2*reach + 1][2*reach + 1]sparseShift) {
 	for i := range t {
 		columns := evenBits(shift(math.MaxUint32, i-reach))
-		for plane := range sparsePlanes {
-			t[i].columns |= columns << (plane * sparseCells)
-		}
-		for j := range t[i].half {
-			first, end := sparseSpan(j - reach)
-			n := float64((end - first) * bits.OnesCount64(t[i].columns))
-			t[i].half[j] = n / 2
-			t[i].weight[j] = 1 / math.Sqrt(n*sparseRows*64)
+		columns |= columns << sparseCells
+		columns |= columns << (2 * sparseCells)
+		for j := range t[i] {
+			s := sparseShift{dx: i - reach, dy: j - reach, columns: columns}
+			s.first, s.end = sparseSpan(s.dy)
+			n := float64((s.end - s.first) * bits.OnesCount64(columns))
+			s.half, s.weight = n/2, 1/math.Sqrt(n*sparseRows*64)
+			t[i][j] = s
 		}
 	}
 	return t
+}()
+
+// whiteShifts is every second shift, as on the white squares of a chess board.
+var whiteShifts = func() (list [whiteCount]sparseShift) {
+	n := 0
+	for i := range sparseTable {
+		for j := i & 1; j < len(sparseTable); j += 2 {
+			list[n] = sparseTable[i][j]
+			n++
+		}
+	}
+	return list
+}()
+
+const whiteCount = ((2*reach+1)*(2*reach+1) + 1) / 2
+
+// distance is the penalised distance (see penalised) of codes that differ in so many bits at the shift.
+func (k *sparseShift) distance(differ int) float64 {
+	agreement := float64((k.half - float64(differ)) * k.weight)
+	return Farthest - agreement
 }
 
 // sparseSpan is the even rows of the gallery's code, halved, that meet a
@@ -89,17 +111,43 @@ func sparseSpan(dy int) (first, end int) {
 	return (max(0, dy) + 1) / 2, (min(cells, cells+dy) + 1) / 2
 }
 
-// distance is the penalised distance at one shift (see penalised); dx and dy from -reach to reach.
+// rows is the probe's rows that meet those of the enrolled code at a shift.
+func (s *sparseShifts) rows(k *sparseShift) []uint64 {
+	from := 2*k.first - k.dy
+	return s[k.dx+reach][from&1][from>>1:][:k.end-k.first]
+}
+
+// distance is the penalised distance at one shift; dx and dy from -reach to reach.
 func (s *sparseShifts) distance(g *sparse, dx, dy int) float64 {
-	first, end := sparseSpan(dy)
-	known := &sparseTable[dx+reach]
-	columns, differ := known.columns, 0
-	enrolled := g[first:end]
-	from := 2*first - dy // the probe's row that meets the first
-	rows := s[dx+reach][from&1][from>>1:][:len(enrolled)]
-	for i, v := range enrolled {
-		differ += bits.OnesCount64((v ^ rows[i]) & columns)
+	k := &sparseTable[dx+reach][dy+reach]
+	differ := 0
+	rows := s.rows(k)
+	for i, v := range g[k.first:k.end] {
+		differ += bits.OnesCount64((v ^ rows[i]) & k.columns)
 	}
-	agreement := float64((known.half[dy+reach] - float64(differ)) * known.weight[dy+reach])
-	return Farthest - agreement
+	return k.distance(differ)
+}
+
+// appendWhite appends the white shifts in the layout of kernel.Scores, whose scores are then
+// the numbers of bits that differ.
+func appendWhite(to []byte, poses []turned) []byte {
+	var places [kernel.Lanes]kernel.Place
+	n := 0
+	for i := range poses {
+		for j := range whiteShifts {
+			k := &whiteShifts[j]
+			p := &places[n]
+			*p = kernel.Place{Weight: 1 << kernel.Fraction}
+			copy(p.Bits[k.first:], poses[i].sparse.rows(k))
+			for y := k.first; y < k.end; y++ {
+				p.Mask[y] = k.columns
+			}
+			if n++; n == len(places) {
+				to, n = kernel.Pack(to, places[:]), 0
+			}
+		}
+	}
+	to = kernel.Pack(to, places[:n])
+	clear(places[:])
+	return to
 }
