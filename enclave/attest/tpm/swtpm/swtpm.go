@@ -48,8 +48,9 @@ func arguments(dir string) []string {
 // TPM, as a machine's start does, and then becomes the program. The TPM ends
 // with it, however it ends.
 func Machine(dir string, program ...string) []string {
+	// Where the machine has ended already, no signal will come: the inner shell looks.
 	const boot = `dir=$1; shift; mkdir -p -m 700 "$dir" && rm -f "$dir/s" || exit 1
-setpriv --pdeathsig KILL -- swtpm socket --tpm2 --tpmstate "dir=$dir" --server "type=unixio,path=$dir/s" --flags not-need-init,startup-clear >/dev/null 2>&1 3>&- 4>&- &
+setpriv --pdeathsig KILL -- sh -c '[ $PPID = "$1" ] && exec swtpm socket --tpm2 --tpmstate "dir=$2" --server "type=unixio,path=$2/s" --flags not-need-init,startup-clear' tpm $$ "$dir" >/dev/null 2>&1 3>&- 4>&- &
 exec "$@"`
 	return append([]string{"sh", "-c", boot, "machine", dir}, program...)
 }
