@@ -383,6 +383,43 @@ func TestMove(t *testing.T) {
 	})
 }
 
+func TestStretch(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := source(14)
+		for _, stiffness := range []int32{0, 1, 204, 5000} {
+			var next, out, before, cost, more Costs
+			for i := range before {
+				for c := range before[i] {
+					before[i][c], cost[i][c], more[i][c] = r.Int32N(20_000)-5000, r.Int32N(4096), r.Int32N(4096)
+				}
+			}
+			Stretch(&next, &out, &before, &cost, &more, stiffness)
+			for c := range Chains {
+				var message [Bends]int32
+				least := int32(math.MaxInt32)
+				for i := range message {
+					message[i] = math.MaxInt32
+					for j := range Bends {
+						dx, dy := int32(i%5-j%5), int32(i/5-j/5)
+						message[i] = min(message[i], before[j][c]+stiffness*(dx*dx+dy*dy))
+					}
+					least = min(least, message[i])
+				}
+				for i, m := range message {
+					if next[i][c] != cost[i][c]+m-least || out[i][c] != more[i][c]+m-least {
+						t.Fatalf("stiffness %d, chain %d, displacement %d: %d and %d for a message of %d", stiffness, c, i, next[i][c], out[i][c], m-least)
+					}
+				}
+			}
+			again, both := cost, more
+			Stretch(&again, &both, &before, &again, &both, stiffness)
+			if again != next || both != out {
+				t.Fatal("in place, another result")
+			}
+		}
+	})
+}
+
 func TestHamming(t *testing.T) {
 	each(t, func(t *testing.T) {
 		for _, length := range []int{16, 64} {
@@ -516,12 +553,14 @@ func TestNothingIsAllocated(t *testing.T) {
 		packed := Pack(nil, []Place{{}})
 		p, c := codes(r)
 		var counts [16]Count
+		var costs Costs
 		taps, field, sums, centres := make([]int16, 2*6*32), make([]int16, 4096), make([]int32, 12), []int32{5, 9}
 		if n := testing.AllocsPerRun(10, func() {
 			Coarse(out, blocks, probe)
 			Below(list, out, 500)
 			Scores(out[:8], packed, &rows[3])
 			Move(p, c, 4)
+			Stretch(&costs, &costs, &costs, &costs, &costs, 1)
 			Whole(p, c, 3)
 			Blocks(&counts, p, c, -3)
 			Hamming(out, blocks, rows[2][:])

@@ -39,6 +39,9 @@ func hamming4x64AVX512(out0 *uint16, out1 *uint16, out2 *uint16, out3 *uint16, b
 func filterAVX512(out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int)
 
 //go:noescape
+func stretchAVX512(next *int32, out *int32, before *int32, cost *int32, more *int32, stiffness int32)
+
+//go:noescape
 func coarseAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
@@ -64,3 +67,6 @@ func hammingAVX2(out *uint16, blocks *byte, n int, probe *uint64, quarters int)
 
 //go:noescape
 func filterAVX2(out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int)
+
+//go:noescape
+func stretchAVX2(next *int32, out *int32, before *int32, cost *int32, more *int32, stiffness int32)

@@ -147,3 +147,14 @@ func filter(out []int32, field []int16, stride int, centres []int32, taps []int1
 		filterPlain(out, field, stride, centres, taps)
 	}
 }
+
+func stretch(next, out, before, cost, more *Costs, stiffness int32) {
+	switch active {
+	case AVX512:
+		stretchAVX512(&next[0][0], &out[0][0], &before[0][0], &cost[0][0], &more[0][0], stiffness)
+	case AVX2:
+		stretchAVX2(&next[0][0], &out[0][0], &before[0][0], &cost[0][0], &more[0][0], stiffness)
+	default:
+		stretchPlain(next, out, before, cost, more, stiffness)
+	}
+}

@@ -75,3 +75,7 @@ func filter(out []int32, field []int16, stride int, centres []int32, taps []int1
 	}
 	filterNEON(&out[0], &field[0], stride, &centres[0], len(centres), &taps[0], len(taps)/(Filters*Taps))
 }
+
+func stretch(next, out, before, cost, more *Costs, stiffness int32) {
+	stretchPlain(next, out, before, cost, more, stiffness)
+}

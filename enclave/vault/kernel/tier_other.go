@@ -31,3 +31,7 @@ func hamming4(out *[4][]uint16, blocks []byte, probes *[4][]uint64) {
 func filter(out []int32, field []int16, stride int, centres []int32, taps []int16) {
 	filterPlain(out, field, stride, centres, taps)
 }
+
+func stretch(next, out, before, cost, more *Costs, stiffness int32) {
+	stretchPlain(next, out, before, cost, more, stiffness)
+}

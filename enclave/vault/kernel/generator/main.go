@@ -43,6 +43,7 @@ func main() {
 	hammingLong512()
 	hamming4x512(64)
 	filter512()
+	stretch512()
 
 	tables()
 	coarse2()
@@ -54,6 +55,7 @@ func main() {
 	move2()
 	hamming2()
 	filter2()
+	stretch2()
 	Generate()
 }
 
