@@ -12,27 +12,30 @@ type plan struct {
 
 // Sizes of a plan, see README.md.
 const (
-	exhaustive   = 8192 // palms up to which all are looked at by the fine code
+	exhaustive   = 20_480 // palms up to which all are looked at by the fine code; no fewer stay after the first stage
+	keptShare    = 64     // of more palms one in so many stays,
+	keptMost     = 65_536 // up to this
 	fineVariants = 60
 	thirdStage   = 1024
 	toMatcher    = 48
-	keptShare    = 64 // one palm in so many stays after the first stage, but never fewer than exhaustive
-	keptMost     = 160_000
 )
+
+// coarseVariants is how many variants the first stage tries among so many palms at most: all that the time allows.
+var coarseVariants = []struct{ palms, variants int }{
+	{400_000, fineVariants}, {1_250_000, 21}, {5_000_000, 11}, {MaxPalms, 7},
+}
 
 func planFor(palms int) plan {
 	p := plan{
-		coarse:    11,
-		kept:      min(palms, max(palms/keptShare, exhaustive)),
+		kept:      min(palms, max(min(palms/keptShare, keptMost), exhaustive)),
 		fine:      fineVariants,
 		keptFine:  min(palms, thirdStage),
 		shortlist: min(palms, toMatcher),
 	}
-	switch {
-	case palms <= 400_000:
-		p.coarse = fineVariants
-	case palms <= 1_500_000:
-		p.coarse = 25
+	for _, c := range coarseVariants {
+		if p.coarse = c.variants; palms <= c.palms {
+			break
+		}
 	}
 	return p
 }

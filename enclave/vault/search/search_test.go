@@ -139,6 +139,9 @@ func TestRemoveOverwrites(t *testing.T) {
 			if !forget() || g.holds(secret) {
 				t.Errorf("%s: %s, and yet there", name, do)
 			}
+			if err := g.Put(person(at), []*matcher.Capture{after}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if g.Remove(person(400)) || g.Len() != 20 {

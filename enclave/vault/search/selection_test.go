@@ -50,7 +50,7 @@ func TestPlan(t *testing.T) {
 		if p.kept > n || p.keptFine > p.kept || p.shortlist > p.keptFine || p.shortlist < min(n, 8) {
 			t.Errorf("%d palms: %+v", n, p)
 		}
-		if p.coarse < 9 || p.coarse > len(variants) || p.fine < p.coarse || p.fine > len(variants) {
+		if p.coarse < 7 || p.coarse > len(variants) || p.fine < p.coarse || p.fine > len(variants) {
 			t.Errorf("%d palms: %+v of %d variants", n, p, len(variants))
 		}
 		if n <= exhaustive && p.kept != n {

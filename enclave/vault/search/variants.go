@@ -27,7 +27,8 @@ const (
 // nearer than a hundredth of the strangers. The quarters find their
 // own moves, so turns matter little; contactless palms differ in scale and in how far along the columns they are cut.
 var rings = []ring{
-	{asIs, 0, 0, 0}, {asIs, 0, 2, 0}, {asIs, 0, 0, 2}, {asIs, 0, 3, 0}, {asIs, 0, 2, 2}, // 11
+	{asIs, 0, 0, 0}, {asIs, 0, 2, 0}, {asIs, 0, 0, 2}, {asIs, 0, 3, 0}, // 7
+	{asIs, 0, 2, 2},                       // 11
 	{larger, 0, 2, 0},                     // 13
 	{larger, 0, 2, 1}, {smaller, 0, 2, 1}, // 21
 	{asIs, 0, 3, 2},                                                         // 25
