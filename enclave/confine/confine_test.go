@@ -56,7 +56,7 @@ var static = sync.OnceValues(func() (string, error) {
 	built = dir
 	name := filepath.Join(dir, "child")
 	cmd := exec.Command("go", "test", "-c", "-o", name, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
