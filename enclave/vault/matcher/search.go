@@ -43,20 +43,21 @@ func (l *shortlist) add(p place) {
 func distance(t *turns, g *signature) float64 {
 	list := candidates(t, &g.sparse)
 	list.rank(t, g.code)
-	best := Farthest
-	var b bending
-	for range bent {
+	var places [bent]place
+	n := 0
+	for ; n < bent; n++ {
 		at, ok := list.take()
 		if !ok {
 			break
 		}
-		best = min(best, b.distance(&t.poses[at.pose], g.code, at))
+		places[n] = at
 	}
-	return best
+	if n == 0 {
+		return Farthest
+	}
+	var b bending
+	return b.distance(t, g.code, places[:n])
 }
-
-// bent is how many places are looked at with blocks that move.
-const bent = 4
 
 // rank sets the places' distances to those of whole codes.
 func (l *shortlist) rank(t *turns, g *code) {
