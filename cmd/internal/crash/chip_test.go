@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"volar/enclave/attest"
 	"volar/enclave/attest/tpm"
 	"volar/enclave/attest/tpm/chip"
 	"volar/enclave/attest/tpm/swtpm"
@@ -57,10 +58,31 @@ type board struct {
 	t         *testing.T
 	dir       string
 	state     []byte
+	boot      tpm.Boot
 	approvals map[byte][]byte
 }
 
+// newBoard is a board whose vault has a gallery.
 func newBoard(t *testing.T) *board {
+	t.Helper()
+	b := bareBoard(t)
+	b.with(b.dir, oldProgram, func(s gallery.Sealer) error {
+		v, err := start(b.dir, s, oldProgram)
+		if err != nil {
+			return err
+		}
+		for _, s := range before {
+			if err := v.do(s); err != nil {
+				return err
+			}
+		}
+		return v.store.Close()
+	})
+	return b
+}
+
+// bareBoard is a board that has just been set up.
+func bareBoard(t *testing.T) *board {
 	t.Helper()
 	if err := swtpm.Missing(); err != nil {
 		t.Skip(err)
@@ -88,12 +110,11 @@ func newBoard(t *testing.T) *board {
 		if err := c.SetUp(release, func(state []byte) error { b.state = state; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		boot, err := c.Boot()
-		if err != nil {
+		if b.boot, err = c.Boot(); err != nil {
 			t.Fatal(err)
 		}
 		for _, program := range []byte{oldProgram, newProgram} {
-			a, err := tpm.Approve(key, [32]byte{program}, boot.Programs())
+			a, err := tpm.Approve(key, [32]byte{program}, b.boot.Programs())
 			if err == nil {
 				b.approvals[program], err = a.Marshal()
 			}
@@ -101,18 +122,6 @@ func newBoard(t *testing.T) *board {
 				t.Fatal(err)
 			}
 		}
-	})
-	b.with(dir, oldProgram, func(s gallery.Sealer) error {
-		v, err := start(dir, s, oldProgram)
-		if err != nil {
-			return err
-		}
-		for _, s := range before {
-			if err := v.do(s); err != nil {
-				return err
-			}
-		}
-		return v.store.Close()
 	})
 	return b
 }
@@ -131,6 +140,22 @@ func (b *board) at(dir string, f func()) {
 // order is what the child of a program is told.
 func (b *board) order(program byte) *chipOrder {
 	return &chipOrder{State: b.state, Approval: b.approvals[program]}
+}
+
+// policy accepts the old program on this board.
+func (b *board) policy() attest.Policy {
+	b.t.Helper()
+	st, err := chip.ParseState(b.state)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	key, err := st.AttestationKey()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return attest.Policy{Tenant: acme.Name, Version: 1, NotBefore: 1, NotAfter: 4_000_000_000, Development: true,
+		Vaults: []attest.Vault{{Measurement: [32]byte{oldProgram}, Release: 1}},
+		TPM:    &attest.TPM{Keys: [][32]byte{key}, Boot: [][32]byte{b.boot.Digest()}}}
 }
 
 // with starts the machine and a vault on it.
