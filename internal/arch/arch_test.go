@@ -54,6 +54,19 @@ var excused = map[string]string{
 	"golang.org/x/sys/unix": "enclave/vault/memory", // locked memory
 }
 
+// never lists what a part may not import although it lies under a part that
+// it may: the vault that ships carries no platform, a simulated one least.
+var never = map[string][]string{
+	"enclave/vault":   kinds,
+	"enclave/receipt": kinds,
+	"cmd/palmvault":   kinds,
+	"firmware":        kinds,
+}
+
+var kinds = []string{
+	"enclave/attest/simulated", "enclave/attest/tpm", "enclave/attest/nitro", "enclave/attest/sevsnp", "enclave/attest/tdx", "enclave/attest/tsm",
+}
+
 // only lists libraries that one place alone may import.
 var only = map[string]string{
 	"gocv.io/x/gocv":                 "firmware/vision",
@@ -69,6 +82,16 @@ var only = map[string]string{
 
 func under(pkg, part string) bool {
 	return part == "" || pkg == part || strings.HasPrefix(pkg, part+"/")
+}
+
+// forbidden tells whether never says so.
+func forbidden(pkg, imp string) bool {
+	for part, list := range never {
+		if under(pkg, part) && slices.ContainsFunc(list, func(a string) bool { return under(imp, a) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestWalls parses the files itself rather than asking go list: a test that
@@ -103,6 +126,9 @@ func TestWallsCanFail(t *testing.T) {
 		"eval/bad_test.go":                 `import "volar/enclave/vault"`,
 		"enclave/host/gateway/bad_test.go": `import "volar/enclave/vault"`,
 		"unplanned/room.go":                `import "fmt"`,
+		"cmd/palmvault/bad.go":             `import "volar/enclave/attest/simulated"`,
+		"enclave/vault/gallery/bad.go":     `import "volar/enclave/attest/tpm/chip"`,
+		"firmware/bad2.go":                 `import "volar/enclave/attest/simulated"`,
 	} {
 		if v := broken(t, fstest.MapFS{name: {Data: []byte("package p\n" + src + "\n")}}); len(v) != 1 {
 			t.Errorf("%s with %s: %q, want one complaint", name, src, v)
@@ -162,6 +188,8 @@ func imports(root fs.FS, name string) (list []string, err error) {
 		switch {
 		case ours && !slices.ContainsFunc(allowed, func(a string) bool { return under(rest, a) }):
 			list = append(list, fmt.Sprintf("%s: %s may not import %s", name, pkg, rest))
+		case ours && !test && forbidden(pkg, rest):
+			list = append(list, fmt.Sprintf("%s: %s carries no platform: %s", name, pkg, rest))
 		case !ours && !test && under(pkg, "enclave/vault") && slices.Contains(sealed, imp) && excused[imp] != pkg:
 			list = append(list, fmt.Sprintf("%s: the vault may not import %s", name, imp))
 		case !ours && !test:
