@@ -98,7 +98,8 @@ func thousands(n int) string {
 
 // facts are the protocol in words.
 func (s *Selection) facts() []fact {
-	set := fact{"Set", filepath.Base(s.Manifest)}
+	// No more of the path than tells sets apart.
+	set := fact{"Set", filepath.Join(filepath.Base(filepath.Dir(s.Manifest)), filepath.Base(s.Manifest))}
 	if s.Synthetic > 0 {
 		set.Value = fmt.Sprintf("%s synthetic people, seed %d", thousands(s.Synthetic), s.Seed)
 	}

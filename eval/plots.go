@@ -35,18 +35,29 @@ var probitTicks = plot.ConstantTicks{
 	{Value: probit(0.2), Label: "20 %"}, {Value: probit(0.5), Label: "50 %"},
 }
 
+// fineTicks are those of a short axis.
+var fineTicks = append(plot.ConstantTicks{
+	{Value: probit(2e-4), Label: "0.02 %"}, {Value: probit(5e-4), Label: "0.05 %"}, {Value: probit(2e-3), Label: "0.2 %"},
+	{Value: probit(5e-3), Label: "0.5 %"}, {Value: probit(0.02), Label: "2 %"}, {Value: probit(0.1), Label: "10 %"},
+}, probitTicks...)
+
 // det draws the miss rate against the false alarm rate on probit axes, and
 // for the first curve its exact 95 % bounds. A curve ends where no miss is left to plot.
 func det(curves []curve, x, y, alt string) (template.HTML, error) {
 	c := newChart(x, y)
 	c.X.Tick.Marker, c.Y.Tick.Marker = probitTicks, probitTicks
-	lowest, fewest := 0.4, 0.4
+	lowest, fewest, most := 0.4, 0.4, 0.0
 	for _, v := range curves {
+		// Every curve is highest at its strictest threshold, and its bounds are.
+		most = max(most, 2*clopperPearson(missedAt(v.distances.Genuine, v.distances.Impostor[0]), len(v.distances.Genuine))[1])
 		lowest = min(lowest, 0.7/float64(len(v.distances.Impostor)))
 		fewest = min(fewest, 0.7/float64(len(v.distances.Genuine)))
 	}
 	c.X.Min, c.X.Max = probit(lowest), probit(0.5)
-	c.Y.Min, c.Y.Max = probit(fewest), probit(0.5)
+	c.Y.Min, c.Y.Max = probit(fewest), probit(min(most, 0.5))
+	if most < 0.1 {
+		c.Y.Tick.Marker = fineTicks
+	}
 	for i, v := range curves {
 		rates, band := detPoints(v.distances, fewest)
 		if i == 0 {

@@ -25,7 +25,7 @@ type Report struct {
 
 	Bands map[string]Rates `json:"bands"` // "rgb" and "nir", as far as measured
 
-	// Gate is what the quality gate makes of the set; its Rates are those of the pairs that it takes.
+	// Gate is what Options.Gate makes of the set; its Rates are those of the pairs that it takes.
 	Gate GateReport `json:"gate"`
 
 	// Decisions are the rates of the product's own decision, whose thresholds
@@ -85,10 +85,11 @@ type Selection struct {
 	Probe    string `json:"probe"`
 	Enrol    int    `json:"enrol"` // 0: capture against capture
 
-	ProbeBands string `json:"probe_bands,omitempty"` // where they differ from the gallery's
-	Degrade    string `json:"degrade,omitempty"`     // what was done to the probes first
-	Synthetic  int    `json:"synthetic,omitempty"`   // people, in place of a manifest
-	Seed       uint64 `json:"seed"`                  // of whatever was drawn at random
+	ProbeBands string  `json:"probe_bands,omitempty"` // where they differ from the gallery's
+	Degrade    string  `json:"degrade,omitempty"`     // what was done to the probes first
+	Synthetic  int     `json:"synthetic,omitempty"`   // people, in place of a manifest
+	Gate       float64 `json:"gate,omitempty"`        // Options.Gate
+	Seed       uint64  `json:"seed"`                  // of whatever was drawn at random
 }
 
 // NewReport computes the rates of a run that took so long. It fails where

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/image/bmp"
 
+	"volar/enclave/vault/matcher"
 	"volar/wire"
 )
 
@@ -195,6 +196,46 @@ func TestFailuresToExtract(t *testing.T) {
 	stop()
 	if _, err := Run(stopped, good, good, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stopped run gives error %v", err)
+	}
+}
+
+// The gate leaves out the pairs of captures whose lines are too weak, and counts them as failures to extract.
+func TestGate(t *testing.T) {
+	set := samples(t, writeSet(t, 3), "nir=I", "all")
+	hand, views, err := set[0].Views()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := matcher.Encode(hand, views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := math.Nextafter(c.Quality(), 10) // refuses the first, and all that are poorer
+	refused := 0
+	for i := range set {
+		hand, views, err := set[i].Views()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := matcher.Encode(hand, views); err != nil || c.Quality() < at {
+			refused++
+		}
+	}
+	s, err := Run(context.Background(), set, set, Options{Gate: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReport(Selection{}, s, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := 12 - refused
+	if refused == 0 || len(r.Gate.Refused) != refused || r.Gate.FTE != float64(refused)/12 || r.Gate.Genuine+r.Gate.Impostor != left*(left-1)/2 || r.Genuine+r.Impostor != 66 {
+		t.Errorf("%d refused of 12: %d listed, FTE %v, %d and %d pairs left of %d", refused, len(r.Gate.Refused), r.Gate.FTE, r.Gate.Genuine, r.Gate.Impostor, r.Genuine+r.Impostor)
+	}
+	var page bytes.Buffer
+	if err := r.WriteHTML(&page, s); err != nil || !strings.Contains(page.String(), "With the gate") {
+		t.Errorf("the page does not show the gate, %v", err)
 	}
 }
 

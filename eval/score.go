@@ -18,6 +18,9 @@ type Options struct {
 	// Enrol is how many captures of a palm form its gallery entry, whose
 	// nearest counts. 0 compares capture with capture.
 	Enrol int
+	// Gate is the quality (matcher.Capture.Quality) under which a capture is
+	// refused in the rates with the gate; what matcher.Encode refuses by itself has failed in all.
+	Gate float64
 	// Workers is how many probes are scored at once; 0 is one a processor.
 	Workers int
 	// Progress, where set, is told after each step of each stage; calls do not overlap.
@@ -42,8 +45,8 @@ type Scores struct {
 	Samples         int      // distinct samples that were tried
 	Failed          []string // samples that no code could be made of
 
-	// Gated are the fused distances of the pairs whose samples the quality gate
-	// takes. Refused are those that it does not, beside Failed.
+	// Gated are the fused distances of the pairs whose samples the gate takes.
+	// Refused are those that it does not, beside Failed.
 	Gated   Distances
 	Refused []string
 
@@ -189,15 +192,12 @@ func (r *run) encode(s *Sample) (*matcher.Capture, bool, error) {
 		return nil, false, fmt.Errorf("eval: sample %s: %w", s.ID, err)
 	}
 	r.scores.Times.encode.add(took)
-	refused := poor(c)
+	refused := c.Quality() < r.options.Gate
 	if refused {
 		r.poor[s.ID] = true
 	}
 	return c, refused, nil
 }
-
-// poor says whether the product's quality gate refuses a capture.
-func poor(*matcher.Capture) bool { return false }
 
 // each runs do for 0 to n-1 on the workers and reports progress.
 func (r *run) each(ctx context.Context, stage string, n int, do func(i int) error) error {

@@ -62,6 +62,7 @@ Exit codes: 0 measured, 1 nothing to measure or an output could not be written,
 	c.Flags().StringVar(&f.what.Probe, "probe", "session=2", "`selector` of the presented captures")
 	c.Flags().IntVar(&f.what.Enrol, "enrol", 0, "enrol the first `K` captures of each palm and count the nearest; 0 compares capture with capture, and enrols one to identify")
 	c.Flags().StringVar(&f.what.Degrade, "degrade", "", "make the probes worse first: `phone`, as a phone photographs them")
+	c.Flags().Float64Var(&f.what.Gate, "gate", 0, "report also without captures of a lower `quality`: the strength of the lines, of real skin 2.5 to 5")
 	c.Flags().Uint64Var(&f.what.Seed, "seed", 1, "`number` that decides whatever is drawn at random")
 	c.Flags().BoolVar(&f.identify, "identify", false, "search for each probe in place of comparing it with every other")
 	c.Flags().IntVar(&f.gallerySize, "gallery-size", 0, "`palms` of a hand that --identify searches")
@@ -78,7 +79,7 @@ func runEval(c *cobra.Command, f evalFlags) error {
 		return usageError{err}
 	}
 	start := time.Now()
-	o := eval.Options{Enrol: f.what.Enrol, Workers: f.workers, Progress: progress(c.ErrOrStderr(), start)}
+	o := eval.Options{Enrol: f.what.Enrol, Gate: f.what.Gate, Workers: f.workers, Progress: progress(c.ErrOrStderr(), start)}
 	if f.identify {
 		searches, err := f.search(c.Context(), set, o)
 		if err != nil {
