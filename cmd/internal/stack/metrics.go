@@ -10,8 +10,14 @@ import (
 	"strings"
 )
 
-// Received is how many bytes devices have sent, as the host's metrics count them.
+// Received is how many bytes devices have sent since Start returned, as the
+// host's metrics count them.
 func (s *Stack) Received(ctx context.Context) (uint64, error) {
+	n, err := s.received(ctx)
+	return n - s.before, err
+}
+
+func (s *Stack) received(ctx context.Context) (uint64, error) {
 	const name = `palmhost_frame_bytes_total{direction="in"} `
 	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Metrics+"/metrics", nil)
 	if err != nil {

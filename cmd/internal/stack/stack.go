@@ -56,6 +56,7 @@ type Stack struct {
 	facts    facts // what the launcher says of the machine
 	operator ed25519.PrivateKey
 	release  *ecdsa.PrivateKey
+	before   uint64 // bytes that the host had received when it was ready
 	host     *exec.Cmd
 	ended    chan error
 }
@@ -76,6 +77,9 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	}
 	if err := s.run(ctx); err != nil {
 		return nil, err
+	}
+	if err := s.await(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"volar/enclave/attest"
-	"volar/hal"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -41,7 +40,7 @@ func TestStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	warned := ""
-	dial, err := unit.Dialer(key, memory{}, func(s string) { warned = s })
+	dial, err := unit.Dialer(key, scratch{}, func(s string) { warned = s })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func TestStack(t *testing.T) {
 	}
 	defer session.Close()
 	if warned == "" {
-		t.Error("simulated evidence was accepted without a word")
+		t.Error("the evidence of a machine that measured nothing was accepted without a word")
 	}
 	answer, err := session.Call(ctx, wire.Begin{Purpose: wire.Identify})
 	if err != nil {
@@ -62,7 +61,7 @@ func TestStack(t *testing.T) {
 	}
 
 	unit.Development = false
-	strict, err := unit.Dialer(key, memory{}, nil)
+	strict, err := unit.Dialer(key, scratch{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,18 +81,6 @@ func TestStack(t *testing.T) {
 		t.Errorf("metrics: %s", reply.Status)
 	}
 }
-
-// memory is a store that lasts as long as the test.
-type memory map[string][]byte
-
-func (m memory) Get(key string) ([]byte, error) {
-	if b, ok := m[key]; ok {
-		return b, nil
-	}
-	return nil, hal.ErrNotFound
-}
-func (m memory) Put(key string, val []byte) error { m[key] = val; return nil }
-func (m memory) Delete(key string) error          { delete(m, key); return nil }
 
 // awkward is a folder that a careless command line would take apart.
 func awkward(t *testing.T) string {
