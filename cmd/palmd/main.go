@@ -30,6 +30,8 @@ const usage = `palmd is the firmware of a palm device.
   palmd -board sim -state DIR -print                       # says which key the operator has to sign
   palmd -board sim -state DIR -config unit.toml -script people.jsonl
 
+The configuration names the tenant, the host, the unit's credential, the operator's public key and the policy file that the
+operator signed (palmctl policy make). No picture is taken for a vault that the policy does not accept.
 It prints one line of JSON for each thing that happens, and with -script ends when the script does.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or input.
 
