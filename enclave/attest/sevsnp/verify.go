@@ -66,7 +66,7 @@ func open(b []byte, roots map[string][]*trust.AMDRootCerts, now time.Time) (*sta
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", attest.ErrMalformed, err)
 	}
-	line, err := product(f.Key, info.SigningKey)
+	line, err := product(report, f.Key, info.SigningKey)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", attest.ErrMalformed, err)
 	}
@@ -82,8 +82,12 @@ func open(b []byte, roots map[string][]*trust.AMDRootCerts, now time.Time) (*sta
 	return s, nil
 }
 
-// product is the line of products that a key's certificate names.
-func product(der []byte, signer abi.ReportSigner) (string, error) {
+// product is the line of products that a report of version 3 names; of an
+// older one, that the key's certificate does.
+func product(report *sevsnp.Report, der []byte, signer abi.ReportSigner) (string, error) {
+	if family := report.GetCpuid1EaxFms(); family != 0 {
+		return kds.ProductLineFromFms(family), nil
+	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return "", err

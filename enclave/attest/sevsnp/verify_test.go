@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-sev-guest/abi"
+	"github.com/google/go-sev-guest/proto/sevsnp"
 
 	"volar/enclave/attest"
 	"volar/enclave/attest/tsm"
@@ -27,6 +28,18 @@ func TestVerify(t *testing.T) {
 	binary.LittleEndian.PutUint32(vlek[atSigner:], abi.ComposeSignerInfo(abi.SignerInfo{SigningKey: abi.VlekReportSigner}))
 	if err := check(a.sign(vlek), policy()); err != nil {
 		t.Errorf("signed with a cloud's key: %v", err)
+	}
+	for name, want := range map[sevsnp.SevProduct_SevProductName]error{
+		sevsnp.SevProduct_SEV_PRODUCT_MILAN: nil,
+		sevsnp.SevProduct_SEV_PRODUCT_GENOA: attest.ErrSignature, // no such roots here
+		sevsnp.SevProduct_SEV_PRODUCT_TURIN: attest.ErrSignature,
+	} {
+		v3 := a.report()
+		v3[0] = 3
+		v3[0x188], v3[0x189], v3[0x18a] = abi.FmsFromCpuid1Eax(abi.MaskedCpuid1EaxFromSevProduct(&sevsnp.SevProduct{Name: name}))
+		if err := check(a.sign(v3), policy()); !errors.Is(err, want) {
+			t.Errorf("report of version 3, %v: %v, want %v", name, err, want)
+		}
 	}
 	guest := func(p abi.SnpPolicy) func([]byte) {
 		return func(r []byte) { put(r, atPolicy, abi.SnpPolicyToBytes(p)) }
