@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -22,6 +23,29 @@ func TestRoot(t *testing.T) {
 	got := sha256.Sum256(intelRoot.Raw)
 	if want := "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"; hex.EncodeToString(got[:]) != want {
 		t.Errorf("root %x, want %s", got, want)
+	}
+}
+
+// Another processor's quote, from a cloud.
+func TestRecordedAtACloud(t *testing.T) {
+	b, err := os.ReadFile("testdata/cos-113-tdx-quote.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2024, 8, 1, 0, 0, 0, 0, time.UTC)
+	s, err := open(b, intelRoot, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := attest.TDX{Images: []attest.TDXImage{s.image()}, TCB: [16]byte(s.body.GetTeeTcbSvn())}
+	if err := s.judge(&own, [64]byte(s.body.GetReportData())); err != nil {
+		t.Errorf("with a policy for its own image and its own data: %v", err)
+	}
+	if err := s.judge(policy(t).TDX, [64]byte(s.body.GetReportData())); !errors.Is(err, attest.ErrPlatform) && !errors.Is(err, attest.ErrOutdated) {
+		t.Errorf("with a policy for another trust domain: %v", err)
+	}
+	if _, err := (Verifier{}).Verify(attest.Evidence{Body: b}, events, attest.Policy{TDX: &own}, data, at); !errors.Is(err, attest.ErrBinding) {
+		t.Errorf("as a whole: %v", err)
 	}
 }
 
