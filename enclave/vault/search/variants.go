@@ -138,8 +138,8 @@ func (c *probeCodes) setPose(p *matcher.Probe, band, pose int) {
 				continue
 			}
 			var b, care thin
-			b.set(&planes.Bits[k], x-reach)
-			care.set(&planes.Care[k], x-reach)
+			b.set(&planes.Bits[k], band, k, x-reach)
+			care.set(&planes.Care[k], band, k, x-reach)
 			for _, at := range places {
 				v := &c.fine[at.variant]
 				b.put(&v.Bits, band, k, at.dy)

@@ -6,8 +6,9 @@ import (
 	"volar/wire"
 )
 
-// The codes of the first two stages look at every second cell of every second row:
-// 16 by 16 cells. A part is what one band shows in one quarter of the palm, 8 by 8 of
+// The codes of the stages before the matcher look at every second cell of every second row,
+// 16 by 16 cells, from a cell on that is not the same for neighbouring orientations (see first): together they see all
+// cells, and moves by two cells leave no gap. A part is what one band shows in one quarter of the palm, 8 by 8 of
 // these cells; a word of the fine code is one orientation of one part, a byte each row.
 const (
 	quarter     = 8                                 // cells of a part along each axis, of those that are looked at
@@ -29,13 +30,24 @@ type words struct {
 	bits, care [kernel.FineWords]uint64
 }
 
+// first is the column and the row of the first cell that an orientation looks at.
+func first(band, plane int) (x, y int) {
+	i := partWords*band + plane
+	return i % 2, i / 2 % 2
+}
+
+// margin is the rows of nothing around a thin.
+const margin = reach + 1
+
 // A thin is the even columns of the rows of one orientation, moved along the
 // columns already, with rows of nothing above and below for moves along the rows.
-type thin [matcher.Cells + 2*reach]uint16
+type thin [matcher.Cells + 2*margin]uint16
 
-func (t *thin) set(rows *[matcher.Cells]uint32, dx int) {
+// set takes an orientation that is moved by dx columns.
+func (t *thin) set(rows *[matcher.Cells]uint32, band, plane, dx int) {
+	x, _ := first(band, plane)
 	for y, r := range rows {
-		t[y+reach] = evenBits(shifted(r, dx))
+		t[y+margin] = evenBits(shifted(r, dx-x))
 	}
 }
 
@@ -50,9 +62,11 @@ func evenBits(v uint32) uint16 {
 
 // put writes the four words of one band and orientation after a move by dy rows.
 func (t *thin) put(to *[kernel.FineWords]uint64, band, plane, dy int) {
+	_, y := first(band, plane)
+	dy -= y
 	for q := range 2 {
 		var left, right uint64
-		from := reach - dy + 2*quarter*q
+		from := margin - dy + 2*quarter*q
 		for i := range quarter {
 			v := uint64(t[from+2*i])
 			left |= v & 0xff << (8 * i)
@@ -68,9 +82,9 @@ func (t *thin) put(to *[kernel.FineWords]uint64, band, plane, dy int) {
 func (w *words) set(p *matcher.Planes, band, dx, dy int) {
 	var t thin
 	for k := range partWords {
-		t.set(&p.Bits[k], dx)
+		t.set(&p.Bits[k], band, k, dx)
 		t.put(&w.bits, band, k, dy)
-		t.set(&p.Care[k], dx)
+		t.set(&p.Care[k], band, k, dx)
 		t.put(&w.care, band, k, dy)
 	}
 }

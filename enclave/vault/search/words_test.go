@@ -29,8 +29,8 @@ func TestWords(t *testing.T) {
 		for part := range kernel.Parts {
 			for plane := range matcher.Orientations {
 				for bit := range 64 {
-					x := 2*(8*(part%2)+bit%8) - dx
-					y := 2*(8*(part/2%2)+bit/8) - dy
+					x := 2*(8*(part%2)+bit%8) + (6*(part/4)+plane)%2 - dx
+					y := 2*(8*(part/2%2)+bit/8) + (6*(part/4)+plane)/2%2 - dy
 					var want, care uint32
 					if part/4 == band && x >= 0 && y >= 0 && x < matcher.Cells && y < matcher.Cells {
 						want, care = p.Bits[plane][y]>>x&1, p.Care[plane][y]>>x&1
