@@ -245,40 +245,38 @@ func TestBelow(t *testing.T) {
 	})
 }
 
-func TestScores(t *testing.T) {
+func TestDiffer(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := source(4)
 		rows, _ := gallery(r, 16)
-		for _, n := range []int{1, 8, 13, 145} {
-			places := make([]Place, n)
-			for i := range places {
-				copy(places[i].Bits[:], words(r, CoarseWords))
-				copy(places[i].Mask[:], words(r, CoarseWords))
-				places[i].Weight, places[i].Bias = r.Uint32()>>12, r.Uint32()>>1
+		groups, packed := make([]Group, 19), []byte(nil)
+		for i := range groups {
+			for lane := range groups[i].Bits {
+				copy(groups[i].Bits[lane][:], words(r, CoarseWords))
 			}
-			packed := Pack(nil, places)
-			got := make([]uint16, len(packed)/PlaceBlock*8)
-			for _, g := range rows {
-				Scores(got, packed, &g)
-				for i, s := range got {
-					want := uint64(Worst)
-					if i < n {
-						d := 0
-						for w := range g {
-							d += bits.OnesCount64((g[w] ^ places[i].Bits[w]) & places[i].Mask[w])
-						}
-						want = min((uint64(places[i].Bias)+uint64(d)*uint64(places[i].Weight))/256, Worst)
-					}
-					if uint64(s) != want {
-						t.Fatalf("%d places, place %d: %d, want %d", n, i, s, want)
-					}
+			copy(groups[i].Mask[:], words(r, CoarseWords))
+		}
+		for w := range CoarseWords {
+			groups[0].Mask[w] = math.MaxUint64
+			groups[0].Bits[3][w] = 0 // all bits of the second palm differ
+		}
+		for i := range groups {
+			packed = Pack(packed, &groups[i])
+		}
+		got := make([]uint16, len(groups)*Lanes)
+		for _, g := range rows {
+			Differ(got, packed, &g)
+			for i, n := range got {
+				group, want := &groups[i/Lanes], 0
+				for w := range g {
+					want += bits.OnesCount64((g[w] ^ group.Bits[i%Lanes][w]) & group.Mask[w])
+				}
+				if int(n) != want {
+					t.Fatalf("probe %d: %d, want %d", i, n, want)
 				}
 			}
 		}
-		if b := Pack([]byte{1}, nil); len(b) != 1 {
-			t.Error("no places, and yet", len(b))
-		}
-		Scores(nil, nil, &rows[0])
+		Differ(nil, nil, &rows[0])
 	})
 }
 
@@ -517,9 +515,9 @@ func TestMisusePanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"coarse, half a block":       func() { Coarse(out[:4], block[:512], probe) },
 		"coarse, too few scores":     func() { Coarse(out[:7], block, probe) },
-		"scores, half a block":       func() { Scores(out[:4], make([]byte, PlaceBlock/2), &code) },
-		"scores, too many scores":    func() { Scores(make([]uint16, 9), make([]byte, PlaceBlock), &code) },
 		"move, beyond the side":      func() { Move(new(Moved), new(Code), Side) },
+		"differ, half a group":       func() { Differ(out[:4], make([]byte, GroupBytes/2), &code) },
+		"differ, too many numbers":   func() { Differ(make([]uint16, 9), make([]byte, GroupBytes), &code) },
 		"whole, beyond the reach":    func() { Whole(new(Moved), new(Code), Reach+1) },
 		"blocks, beyond the reach":   func() { Blocks(new([16]Count), new(Moved), new(Code), -Reach-1) },
 		"hamming, odd probe":         func() { Hamming(out, block, make([]uint64, 17)) },
@@ -550,7 +548,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		rows, blocks := gallery(r, 64)
 		out, list := make([]uint16, 64), make([]uint32, 64)
 		probe := variants(r, 9)
-		packed := Pack(nil, []Place{{}})
+		packed := Pack(nil, new(Group))
 		p, c := codes(r)
 		var counts [16]Count
 		var costs Costs
@@ -558,7 +556,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() {
 			Coarse(out, blocks, probe)
 			Below(list, out, 500)
-			Scores(out[:8], packed, &rows[3])
+			Differ(out[:8], packed, &rows[3])
 			Move(p, c, 4)
 			Stretch(&costs, &costs, &costs, &costs, &costs, 1)
 			Whole(p, c, 3)
@@ -591,13 +589,12 @@ func BenchmarkStageTwo(b *testing.B) {
 	r := source(10)
 	p, c := codes(r)
 	rows, _ := gallery(r, 8)
-	places := make([]Place, 144)
-	packed, out := Pack(nil, places), make([]uint16, 144)
+	packed, out := make([]byte, 18*GroupBytes), make([]uint16, 144)
 	var counts [16]Count
 	taps, field, sums, centres := make([]int16, 21*6*32), make([]int16, 1<<16), make([]int32, 6*1024), make([]int32, 1024)
 	for _, tier := range Tiers() {
 		for name, f := range map[string]func(){
-			"Scores144":  func() { Scores(out, packed, &rows[0]) },
+			"Differ144":  func() { Differ(out, packed, &rows[0]) },
 			"Whole":      func() { Whole(p, c, 3) },
 			"Blocks":     func() { Blocks(&counts, p, c, 3) },
 			"Filter1024": func() { Filter(sums, field, 112, centres, taps) },

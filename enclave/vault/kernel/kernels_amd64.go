@@ -9,7 +9,7 @@ func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 func fineAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
-func scoresAVX512(out *uint16, packed *byte, n int, code *uint64)
+func differAVX512(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
 func belowAVX512(out *uint32, room int, scores *uint16, n int, bound uint16) (listed int)
@@ -48,7 +48,7 @@ func coarseAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 func fineAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
-func scoresAVX2(out *uint16, packed *byte, n int, code *uint64)
+func differAVX2(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
 func belowAVX2(out *uint32, room int, scores *uint16, n int, bound uint16) (listed int)

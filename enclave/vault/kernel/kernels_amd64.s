@@ -251,9 +251,9 @@ variant:
 	VZEROUPPER
 	RET
 
-// func scoresAVX512(out *uint16, packed *byte, n int, code *uint64)
+// func differAVX512(out *uint16, packed *byte, n int, code *uint64)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scoresAVX512(SB), NOSPLIT, $0-32
+TEXT ·differAVX512(SB), NOSPLIT, $0-32
 	MOVQ         out+0(FP), AX
 	MOVQ         packed+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -275,78 +275,75 @@ TEXT ·scoresAVX512(SB), NOSPLIT, $0-32
 	VPBROADCASTQ 112(BX), Z14
 	VPBROADCASTQ 120(BX), Z15
 
-block:
-	VMOVDQU64  1024(CX), Z16
-	VPTERNLOGQ $0x60, (CX), Z0, Z16
-	VPOPCNTQ   Z16, Z16
-	VMOVDQU64  1088(CX), Z17
-	VPTERNLOGQ $0x60, 64(CX), Z1, Z17
-	VPOPCNTQ   Z17, Z17
-	VMOVDQU64  1152(CX), Z18
-	VPTERNLOGQ $0x60, 128(CX), Z2, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1216(CX), Z18
-	VPTERNLOGQ $0x60, 192(CX), Z3, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1280(CX), Z18
-	VPTERNLOGQ $0x60, 256(CX), Z4, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1344(CX), Z18
-	VPTERNLOGQ $0x60, 320(CX), Z5, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1408(CX), Z18
-	VPTERNLOGQ $0x60, 384(CX), Z6, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1472(CX), Z18
-	VPTERNLOGQ $0x60, 448(CX), Z7, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1536(CX), Z18
-	VPTERNLOGQ $0x60, 512(CX), Z8, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1600(CX), Z18
-	VPTERNLOGQ $0x60, 576(CX), Z9, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1664(CX), Z18
-	VPTERNLOGQ $0x60, 640(CX), Z10, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1728(CX), Z18
-	VPTERNLOGQ $0x60, 704(CX), Z11, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1792(CX), Z18
-	VPTERNLOGQ $0x60, 768(CX), Z12, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1856(CX), Z18
-	VPTERNLOGQ $0x60, 832(CX), Z13, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VMOVDQU64  1920(CX), Z18
-	VPTERNLOGQ $0x60, 896(CX), Z14, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z16, Z16
-	VMOVDQU64  1984(CX), Z18
-	VPTERNLOGQ $0x60, 960(CX), Z15, Z18
-	VPOPCNTQ   Z18, Z18
-	VPADDQ     Z18, Z17, Z17
-	VPADDQ     Z17, Z16, Z16
-	VPMULUDQ   2048(CX), Z16, Z16
-	VPADDQ     2112(CX), Z16, Z16
-	VPSRLQ     $0x08, Z16, Z16
-	VPMOVUSQW  Z16, (AX)
-	ADDQ       $0x10, AX
-	ADDQ       $0x00000880, CX
-	DECQ       DX
-	JNZ        block
+group:
+	VPBROADCASTQ 1024(CX), Z16
+	VPTERNLOGQ   $0x60, (CX), Z0, Z16
+	VPOPCNTQ     Z16, Z16
+	VPBROADCASTQ 1032(CX), Z17
+	VPTERNLOGQ   $0x60, 64(CX), Z1, Z17
+	VPOPCNTQ     Z17, Z17
+	VPBROADCASTQ 1040(CX), Z18
+	VPTERNLOGQ   $0x60, 128(CX), Z2, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1048(CX), Z18
+	VPTERNLOGQ   $0x60, 192(CX), Z3, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1056(CX), Z18
+	VPTERNLOGQ   $0x60, 256(CX), Z4, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1064(CX), Z18
+	VPTERNLOGQ   $0x60, 320(CX), Z5, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1072(CX), Z18
+	VPTERNLOGQ   $0x60, 384(CX), Z6, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1080(CX), Z18
+	VPTERNLOGQ   $0x60, 448(CX), Z7, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1088(CX), Z18
+	VPTERNLOGQ   $0x60, 512(CX), Z8, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1096(CX), Z18
+	VPTERNLOGQ   $0x60, 576(CX), Z9, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1104(CX), Z18
+	VPTERNLOGQ   $0x60, 640(CX), Z10, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1112(CX), Z18
+	VPTERNLOGQ   $0x60, 704(CX), Z11, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1120(CX), Z18
+	VPTERNLOGQ   $0x60, 768(CX), Z12, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1128(CX), Z18
+	VPTERNLOGQ   $0x60, 832(CX), Z13, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPBROADCASTQ 1136(CX), Z18
+	VPTERNLOGQ   $0x60, 896(CX), Z14, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z16, Z16
+	VPBROADCASTQ 1144(CX), Z18
+	VPTERNLOGQ   $0x60, 960(CX), Z15, Z18
+	VPOPCNTQ     Z18, Z18
+	VPADDQ       Z18, Z17, Z17
+	VPADDQ       Z17, Z16, Z16
+	VPMOVQW      Z16, (AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x00000480, CX
+	DECQ         DX
+	JNZ          group
 	VZEROUPPER
 	RET
 
@@ -3791,9 +3788,9 @@ variant:
 	VZEROUPPER
 	RET
 
-// func scoresAVX2(out *uint16, packed *byte, n int, code *uint64)
+// func differAVX2(out *uint16, packed *byte, n int, code *uint64)
 // Requires: AVX, AVX2
-TEXT ·scoresAVX2(SB), NOSPLIT, $0-32
+TEXT ·differAVX2(SB), NOSPLIT, $0-32
 	MOVQ    out+0(FP), AX
 	MOVQ    packed+8(FP), CX
 	MOVQ    n+16(FP), DX
@@ -3802,18 +3799,19 @@ TEXT ·scoresAVX2(SB), NOSPLIT, $0-32
 	VMOVDQU lowNibbles<>+0(SB), Y1
 	VPXOR   Y2, Y2, Y2
 
-block:
+group:
 	VPBROADCASTQ (BX), Y4
+	VPBROADCASTQ 1024(CX), Y5
 	VPXOR        (CX), Y4, Y3
-	VPAND        1024(CX), Y3, Y3
-	VPSRLW       $0x04, Y3, Y5
+	VPAND        Y5, Y3, Y3
+	VPSRLW       $0x04, Y3, Y6
 	VPAND        Y1, Y3, Y3
-	VPAND        Y1, Y5, Y5
+	VPAND        Y1, Y6, Y6
 	VPSHUFB      Y3, Y0, Y3
-	VPSHUFB      Y5, Y0, Y5
-	VPADDB       Y3, Y5, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y6, Y3
 	VPXOR        32(CX), Y4, Y4
-	VPAND        1056(CX), Y4, Y4
+	VPAND        Y5, Y4, Y4
 	VPSRLW       $0x04, Y4, Y5
 	VPAND        Y1, Y4, Y4
 	VPAND        Y1, Y5, Y5
@@ -3821,17 +3819,18 @@ block:
 	VPSHUFB      Y5, Y0, Y5
 	VPADDB       Y4, Y5, Y4
 	VPBROADCASTQ 8(BX), Y5
-	VPXOR        64(CX), Y5, Y6
-	VPAND        1088(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1032(CX), Y6
+	VPXOR        64(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        96(CX), Y5, Y5
-	VPAND        1120(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3840,17 +3839,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 16(BX), Y5
-	VPXOR        128(CX), Y5, Y6
-	VPAND        1152(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1040(CX), Y6
+	VPXOR        128(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        160(CX), Y5, Y5
-	VPAND        1184(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3859,17 +3859,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 24(BX), Y5
-	VPXOR        192(CX), Y5, Y6
-	VPAND        1216(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1048(CX), Y6
+	VPXOR        192(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        224(CX), Y5, Y5
-	VPAND        1248(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3878,17 +3879,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 32(BX), Y5
-	VPXOR        256(CX), Y5, Y6
-	VPAND        1280(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1056(CX), Y6
+	VPXOR        256(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        288(CX), Y5, Y5
-	VPAND        1312(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3897,17 +3899,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 40(BX), Y5
-	VPXOR        320(CX), Y5, Y6
-	VPAND        1344(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1064(CX), Y6
+	VPXOR        320(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        352(CX), Y5, Y5
-	VPAND        1376(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3916,17 +3919,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 48(BX), Y5
-	VPXOR        384(CX), Y5, Y6
-	VPAND        1408(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1072(CX), Y6
+	VPXOR        384(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        416(CX), Y5, Y5
-	VPAND        1440(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3935,17 +3939,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 56(BX), Y5
-	VPXOR        448(CX), Y5, Y6
-	VPAND        1472(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1080(CX), Y6
+	VPXOR        448(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        480(CX), Y5, Y5
-	VPAND        1504(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3954,17 +3959,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 64(BX), Y5
-	VPXOR        512(CX), Y5, Y6
-	VPAND        1536(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1088(CX), Y6
+	VPXOR        512(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        544(CX), Y5, Y5
-	VPAND        1568(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3973,17 +3979,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 72(BX), Y5
-	VPXOR        576(CX), Y5, Y6
-	VPAND        1600(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1096(CX), Y6
+	VPXOR        576(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        608(CX), Y5, Y5
-	VPAND        1632(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -3992,17 +3999,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 80(BX), Y5
-	VPXOR        640(CX), Y5, Y6
-	VPAND        1664(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1104(CX), Y6
+	VPXOR        640(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        672(CX), Y5, Y5
-	VPAND        1696(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4011,17 +4019,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 88(BX), Y5
-	VPXOR        704(CX), Y5, Y6
-	VPAND        1728(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1112(CX), Y6
+	VPXOR        704(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        736(CX), Y5, Y5
-	VPAND        1760(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4030,17 +4039,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 96(BX), Y5
-	VPXOR        768(CX), Y5, Y6
-	VPAND        1792(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1120(CX), Y6
+	VPXOR        768(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        800(CX), Y5, Y5
-	VPAND        1824(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4049,17 +4059,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 104(BX), Y5
-	VPXOR        832(CX), Y5, Y6
-	VPAND        1856(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1128(CX), Y6
+	VPXOR        832(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        864(CX), Y5, Y5
-	VPAND        1888(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4068,17 +4079,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 112(BX), Y5
-	VPXOR        896(CX), Y5, Y6
-	VPAND        1920(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1136(CX), Y6
+	VPXOR        896(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        928(CX), Y5, Y5
-	VPAND        1952(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4087,17 +4099,18 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPBROADCASTQ 120(BX), Y5
-	VPXOR        960(CX), Y5, Y6
-	VPAND        1984(CX), Y6, Y6
-	VPSRLW       $0x04, Y6, Y7
-	VPAND        Y1, Y6, Y6
+	VPBROADCASTQ 1144(CX), Y6
+	VPXOR        960(CX), Y5, Y7
+	VPAND        Y6, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
 	VPAND        Y1, Y7, Y7
-	VPSHUFB      Y6, Y0, Y6
+	VPAND        Y1, Y8, Y8
 	VPSHUFB      Y7, Y0, Y7
-	VPADDB       Y6, Y3, Y3
+	VPSHUFB      Y8, Y0, Y8
 	VPADDB       Y7, Y3, Y3
+	VPADDB       Y8, Y3, Y3
 	VPXOR        992(CX), Y5, Y5
-	VPAND        2016(CX), Y5, Y5
+	VPAND        Y6, Y5, Y5
 	VPSRLW       $0x04, Y5, Y6
 	VPAND        Y1, Y5, Y5
 	VPAND        Y1, Y6, Y6
@@ -4106,22 +4119,16 @@ block:
 	VPADDB       Y5, Y4, Y4
 	VPADDB       Y6, Y4, Y4
 	VPSADBW      Y2, Y3, Y3
-	VPMULUDQ     2048(CX), Y3, Y3
-	VPADDQ       2112(CX), Y3, Y3
-	VPSRLQ       $0x08, Y3, Y3
 	VPSADBW      Y2, Y4, Y4
-	VPMULUDQ     2080(CX), Y4, Y4
-	VPADDQ       2144(CX), Y4, Y4
-	VPSRLQ       $0x08, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VEXTRACTI128 $0x01, Y3, X4
 	VPACKUSDW    X4, X3, X3
 	VMOVDQU      X3, (AX)
 	ADDQ         $0x10, AX
-	ADDQ         $0x00000880, CX
+	ADDQ         $0x00000480, CX
 	DECQ         DX
-	JNZ          block
+	JNZ          group
 	VZEROUPPER
 	RET
 

@@ -9,7 +9,7 @@ func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 func fineNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
-func scoresNEON(out *uint16, packed *byte, n int, code *uint64)
+func differNEON(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
 func wholeNEON(out *uint16, probeBits, probeCare, bits, care *uint64)

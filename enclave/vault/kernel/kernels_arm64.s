@@ -9,12 +9,6 @@
 // signed multiply-add long, low and high 4 halves
 #define SMLAL(m, n, d) WORD $(0x0E608000 | (m)<<16 | (n)<<5 | (d))
 #define SMLAL2(m, n, d) WORD $(0x4E608000 | (m)<<16 | (n)<<5 | (d))
-// multiply, 4 words
-#define MUL_S(m, n, d) WORD $(0x4EA09C00 | (m)<<16 | (n)<<5 | (d))
-// unsigned saturating narrow, 4 words to the low and to the high 4 halves
-#define UQXTN(n, d) WORD $(0x2E614800 | (n)<<5 | (d))
-#define UQXTN2(n, d) WORD $(0x6E614800 | (n)<<5 | (d))
-
 // unsigned shift left by a register, 2 words of 64 bits
 #define USHL_D(m, n, d) WORD $(0x6EE04400 | (m)<<16 | (n)<<5 | (d))
 // unsigned saturating add, 16 bytes
@@ -173,14 +167,14 @@ word:
 	BNE   block
 	RET
 
-// func scoresNEON(out *uint16, packed *byte, n int, code *uint64)
-TEXT ·scoresNEON(SB), NOSPLIT, $0-32
+// func differNEON(out *uint16, packed *byte, n int, code *uint64)
+TEXT ·differNEON(SB), NOSPLIT, $0-32
 	MOVD out+0(FP), R0
 	MOVD packed+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD code+24(FP), R3
 
-places:
+probes:
 	MOVD R3, R4
 	ADD  $1024, R1, R5
 	MOVD $16, R6
@@ -188,40 +182,17 @@ places:
 
 palm:
 	VLD1.P  64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]
-	VLD1.P  64(R5), [V4.B16, V5.B16, V6.B16, V7.B16]
-	VLD1R.P 8(R4), [V8.D2]
-	VEOR    V8.B16, V0.B16, V0.B16
-	VEOR    V8.B16, V1.B16, V1.B16
-	VEOR    V8.B16, V2.B16, V2.B16
-	VEOR    V8.B16, V3.B16, V3.B16
-	VAND    V4.B16, V0.B16, V0.B16
-	VAND    V5.B16, V1.B16, V1.B16
-	VAND    V6.B16, V2.B16, V2.B16
-	VAND    V7.B16, V3.B16, V3.B16
+	VLD1R.P 8(R4), [V4.D2]
+	VLD1R.P 8(R5), [V5.D2]
+	DIFFER
 	COUNT
 	SUBS    $1, R6, R6
 	BNE     palm
 	LANES
-	VLD1.P  64(R5), [V0.B16, V1.B16, V2.B16, V3.B16] // weights
-	VLD1.P  64(R5), [V4.B16, V5.B16, V6.B16, V7.B16] // biases
+	VST1.P  [V16.B16], 16(R0)
 	MOVD    R5, R1
-	VUXTL2  V16.H8, V17.S4
-	VUXTL   V16.H4, V16.S4
-	VUZP1   V1.S4, V0.S4, V0.S4
-	VUZP1   V3.S4, V2.S4, V2.S4
-	VUZP1   V5.S4, V4.S4, V4.S4
-	VUZP1   V7.S4, V6.S4, V6.S4
-	MUL_S(0, 16, 16)
-	MUL_S(2, 17, 17)
-	VADD    V4.S4, V16.S4, V16.S4
-	VADD    V6.S4, V17.S4, V17.S4
-	VUSHR   $8, V16.S4, V16.S4
-	VUSHR   $8, V17.S4, V17.S4
-	UQXTN(16, 18)
-	UQXTN2(17, 18)
-	VST1.P  [V18.B16], 16(R0)
 	SUBS    $1, R2, R2
-	BNE     places
+	BNE     probes
 	RET
 
 // COMPARE leaves in V0 to V3 where two codes differ under the care that they share, in V4 to V7.

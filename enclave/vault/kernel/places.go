@@ -3,80 +3,54 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"math/bits"
 )
 
-// Fraction is the number of bits that the score of a Place drops after its product.
-const Fraction = 8
-
-// A Place is a probe at one shift and pose of the search around one palm, for which
-// Scores compares one coarse code with very many places. The score of a palm g is
-//
-//	(Bias + Weight*popcount((g^Bits)&Mask)) >> Fraction, at most Worst,
-//
-// and Bias + 1024*Weight must stay below 2^32.
-type Place struct {
-	Bits, Mask   [CoarseWords]uint64
-	Weight, Bias uint32
+// A Group is up to 8 probes, in different poses at one shift, of which the same bits take part.
+type Group struct {
+	Bits [Lanes][CoarseWords]uint64
+	Mask [CoarseWords]uint64
 }
 
-// PlaceBlock is the size of 8 packed places in bytes: their bits by words as in a
-// gallery, their masks, and one word each of weights and biases.
-const PlaceBlock = (2*CoarseWords + 2) * 64
+// GroupBytes is the size of a packed group: its probes by words as a block of palms, and the mask.
+const GroupBytes = CoarseBlock + CoarseBytes
 
-// Pack appends the places to dst in the layout that Scores takes. The last block is
-// filled up with places that score Worst.
-func Pack(dst []byte, places []Place) []byte {
-	for len(places) > 0 {
-		n := min(len(places), Lanes)
-		at := len(dst)
-		dst = append(dst, make([]byte, PlaceBlock)...)
-		block := dst[at:]
-		for lane := range Lanes {
-			v := Place{Bias: math.MaxUint32}
-			if lane < n {
-				v = places[lane]
-			}
-			for w := range CoarseWords {
-				binary.LittleEndian.PutUint64(block[64*w+8*lane:], v.Bits[w])
-				binary.LittleEndian.PutUint64(block[64*(CoarseWords+w)+8*lane:], v.Mask[w])
-			}
-			binary.LittleEndian.PutUint64(block[64*2*CoarseWords+8*lane:], uint64(v.Weight))
-			binary.LittleEndian.PutUint64(block[64*(2*CoarseWords+1)+8*lane:], uint64(v.Bias))
+// Pack appends a group to dst in the layout that Differ takes.
+func Pack(dst []byte, g *Group) []byte {
+	for w := range CoarseWords {
+		for lane := range g.Bits {
+			dst = binary.LittleEndian.AppendUint64(dst, g.Bits[lane][w])
 		}
-		places = places[n:]
+	}
+	for _, m := range g.Mask {
+		dst = binary.LittleEndian.AppendUint64(dst, m)
 	}
 	return dst
 }
 
-// Scores writes to out the score of one palm under each of the packed places.
-// len(out) is 8 for each block of them.
-func Scores(out []uint16, packed []byte, code *[CoarseWords]uint64) {
-	if len(packed)%PlaceBlock != 0 || len(out) != len(packed)/PlaceBlock*Lanes {
-		panic(fmt.Sprintf("kernel: scores: %d scores for %d bytes of places", len(out), len(packed)))
+// Differ compares one palm with very many probes: it writes to out, 8 for each packed group, in
+// how many bits under the mask the palm differs.
+func Differ(out []uint16, packed []byte, code *[CoarseWords]uint64) {
+	if len(packed)%GroupBytes != 0 || len(out) != len(packed)/GroupBytes*Lanes {
+		panic(fmt.Sprintf("kernel: differ: %d numbers for %d bytes of probes", len(out), len(packed)))
 	}
 	if len(out) > 0 {
-		scores(out, packed, code)
+		differ(out, packed, code)
 	}
 }
 
-func scoresPlain(out []uint16, packed []byte, code *[CoarseWords]uint64) {
+func differPlain(out []uint16, packed []byte, code *[CoarseWords]uint64) {
 	for at := 0; at < len(out); at += Lanes {
-		block := packed[at/Lanes*PlaceBlock:][:PlaceBlock]
-		for lane := range Lanes {
-			n := 0
-			for w, g := range code {
-				b := binary.LittleEndian.Uint64(block[64*w+8*lane:])
-				m := binary.LittleEndian.Uint64(block[64*(CoarseWords+w)+8*lane:])
-				n += bits.OnesCount64((g ^ b) & m)
+		group := packed[at/Lanes*GroupBytes:][:GroupBytes]
+		var n [Lanes]int
+		for w, g := range code {
+			mask := binary.LittleEndian.Uint64(group[CoarseBlock+8*w:])
+			for lane := range n {
+				n[lane] += bits.OnesCount64((g ^ word(group, w, lane)) & mask)
 			}
-			weight := binary.LittleEndian.Uint32(block[64*2*CoarseWords+8*lane:])
-			bias := binary.LittleEndian.Uint32(block[64*(2*CoarseWords+1)+8*lane:])
-			out[at+lane] = short(bias + weight*uint32(n))
+		}
+		for lane, v := range n {
+			out[at+lane] = uint16(v)
 		}
 	}
 }
-
-// short drops the fraction.
-func short(score uint32) uint16 { return uint16(min(score>>Fraction, Worst)) }

@@ -62,14 +62,14 @@ func below(out []uint32, scores []uint16, bound uint16) int {
 	return n + len(rest)
 }
 
-func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) {
+func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) {
 	switch active {
 	case AVX512:
-		scoresAVX512(&out[0], &packed[0], len(out)/Lanes, &code[0])
+		differAVX512(&out[0], &packed[0], len(out)/Lanes, &code[0])
 	case AVX2:
-		scoresAVX2(&out[0], &packed[0], len(out)/Lanes, &code[0])
+		differAVX2(&out[0], &packed[0], len(out)/Lanes, &code[0])
 	default:
-		scoresPlain(out, packed, code)
+		differPlain(out, packed, code)
 	}
 }
 

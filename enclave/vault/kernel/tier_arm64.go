@@ -22,12 +22,12 @@ func fine(out []uint16, blocks []byte, probe []FineVariant) {
 // below is a small part of a search here, because coarse takes longer.
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
 
-func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) {
+func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) {
 	if active == Plain {
-		scoresPlain(out, packed, code)
+		differPlain(out, packed, code)
 		return
 	}
-	scoresNEON(&out[0], &packed[0], len(out)/Lanes, &code[0])
+	differNEON(&out[0], &packed[0], len(out)/Lanes, &code[0])
 }
 
 func whole(probe *Moved, code *Code, dy int) (c Count) {

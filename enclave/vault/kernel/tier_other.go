@@ -10,7 +10,7 @@ func fine(out []uint16, blocks []byte, probe []FineVariant) { finePlain(out, blo
 
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
 
-func scores(out []uint16, packed []byte, code *[CoarseWords]uint64) { scoresPlain(out, packed, code) }
+func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) { differPlain(out, packed, code) }
 
 func whole(probe *Moved, code *Code, dy int) Count { return wholePlain(probe, code, dy) }
 

@@ -20,7 +20,7 @@ type Probe struct {
 type turns struct {
 	n     int // poses that there are: all, or the upright one
 	poses [len(poses)]turned
-	white []byte // of all poses one after the other: see appendWhite
+	white []byte // see appendWhite
 }
 
 // A turned is the code in one pose: at each phase, and of the first one the sparse rows for every shift along x.
@@ -85,7 +85,7 @@ func (t *turns) set(s *signature) {
 	for i := range t.n {
 		t.poses[i].sparse.set(&t.poses[i].phases[0])
 	}
-	t.white = appendWhite(slices.Grow(t.white[:0], (t.n*whiteCount+kernel.Lanes-1)/kernel.Lanes*kernel.PlaceBlock), t.poses[:t.n])
+	t.white = appendWhite(slices.Grow(t.white[:0], whiteCount*groups(t.n)*kernel.GroupBytes), t.poses[:t.n])
 }
 
 func (t *turns) wipe() {

@@ -92,15 +92,16 @@ func (l *shortlist) take() (place, bool) {
 // candidates is the first stage. It looks at every second shift, as on the
 // white squares of a chess board, and then at the neighbours of the nearest.
 func candidates(t *turns, g *sparse) shortlist {
-	var differ [len(poses)*whiteCount + kernel.Lanes]uint16
-	kernel.Scores(differ[:len(t.white)/kernel.PlaceBlock*kernel.Lanes], t.white, (*[sparseRows]uint64)(g))
+	const most = (len(poses) + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
+	var differ [whiteCount * most]uint16
+	stride := groups(t.n) * kernel.Lanes // from shift to shift
+	kernel.Differ(differ[:whiteCount*stride], t.white, (*[sparseRows]uint64)(g))
 	var white shortlist
 	worst := math.Inf(1) // that still gets onto the list
 	for pose := range t.n {
-		counts := differ[pose*whiteCount:][:whiteCount]
 		for i := range whiteShifts {
 			w := &whiteShifts[i]
-			d := w.distance(int(counts[i]))
+			d := w.distance(int(differ[i*stride+pose]))
 			if d >= worst {
 				continue
 			}

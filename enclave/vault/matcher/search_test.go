@@ -209,25 +209,27 @@ func TestMaskedCellsDoNotCount(t *testing.T) {
 	}
 }
 
-// The first stage by kernel.Scores sees every white place as the sum over rows does.
+// The first stage by kernel.Differ sees every white place as the sum over rows does.
 func TestWhitePlacesCountRight(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	turns := turns{n: 2}
-	for i := range turns.n {
-		turns.poses[i].sparse.set(randomCode(r))
-	}
-	g := newSparse(randomCode(r))
-	white := appendWhite(nil, turns.poses[:turns.n])
-	scores := make([]uint16, len(white)/kernel.PlaceBlock*kernel.Lanes)
-	kernel.Scores(scores, white, (*[sparseRows]uint64)(&g))
-	for pose := range turns.n {
+	for _, n := range []int{1, 8, 15} {
+		turns := turns{n: n}
+		for i := range n {
+			turns.poses[i].sparse.set(randomCode(r))
+		}
+		g := newSparse(randomCode(r))
+		white := appendWhite(nil, turns.poses[:n])
+		differ := make([]uint16, len(white)/kernel.GroupBytes*kernel.Lanes)
+		kernel.Differ(differ, white, (*[sparseRows]uint64)(&g))
 		for i, k := range whiteShifts {
 			if (k.dx+k.dy)&1 != 0 {
 				t.Fatalf("shift %d %d is black", k.dx, k.dy)
 			}
-			got := k.distance(int(scores[pose*whiteCount+i]))
-			if want := turns.poses[pose].sparse.distance(&g, k.dx, k.dy); got != want {
-				t.Fatalf("pose %d at %d %d: %v, want %v", pose, k.dx, k.dy, got, want)
+			for pose := range n {
+				got := k.distance(int(differ[i*groups(n)*kernel.Lanes+pose]))
+				if want := turns.poses[pose].sparse.distance(&g, k.dx, k.dy); got != want {
+					t.Fatalf("pose %d of %d at %d %d: %v, want %v", pose, n, k.dx, k.dy, got, want)
+				}
 			}
 		}
 	}

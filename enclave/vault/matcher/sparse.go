@@ -128,26 +128,27 @@ func (s *sparseShifts) distance(g *sparse, dx, dy int) float64 {
 	return k.distance(differ)
 }
 
-// appendWhite appends the white shifts in the layout of kernel.Scores, whose scores are then
-// the numbers of bits that differ.
+// appendWhite appends the poses at the white shifts in the layout of kernel.Differ: for each
+// shift as many groups as the poses fill.
 func appendWhite(to []byte, poses []turned) []byte {
-	var places [kernel.Lanes]kernel.Place
-	n := 0
-	for i := range poses {
-		for j := range whiteShifts {
-			k := &whiteShifts[j]
-			p := &places[n]
-			*p = kernel.Place{Weight: 1 << kernel.Fraction}
-			copy(p.Bits[k.first:], poses[i].sparse.rows(k))
-			for y := k.first; y < k.end; y++ {
-				p.Mask[y] = k.columns
+	var g kernel.Group
+	for i := range whiteShifts {
+		k := &whiteShifts[i]
+		clear(g.Mask[:])
+		for y := k.first; y < k.end; y++ {
+			g.Mask[y] = k.columns
+		}
+		for first := 0; first < len(poses); first += kernel.Lanes {
+			clear(g.Bits[:])
+			for j := range poses[first:min(first+kernel.Lanes, len(poses))] {
+				copy(g.Bits[j][k.first:], poses[first+j].sparse.rows(k))
 			}
-			if n++; n == len(places) {
-				to, n = kernel.Pack(to, places[:]), 0
-			}
+			to = kernel.Pack(to, &g)
 		}
 	}
-	to = kernel.Pack(to, places[:n])
-	clear(places[:])
+	clear(g.Bits[:])
 	return to
 }
+
+// groups is the number of groups that so many poses fill.
+func groups(poses int) int { return (poses + kernel.Lanes - 1) / kernel.Lanes }

@@ -180,33 +180,31 @@ func fine2() {
 	done()
 }
 
-func scores2() {
-	function("scoresAVX2", "out *uint16, packed *byte, n int, code *uint64")
+func differ2() {
+	function("differAVX2", "out *uint16, packed *byte, n int, code *uint64")
 	o, b, n, p := pointer("out"), pointer("packed"), pointer("n"), pointer("code")
 	c := newCounter()
-	Label("block")
+	Label("group")
 	sums := ymm(2)
 	for w := range coarseWords {
-		palm := YMM()
+		palm, mask := YMM(), YMM()
 		VPBROADCASTQ(at(p, 8*w), palm)
+		VPBROADCASTQ(at(b, 64*coarseWords+8*w), mask)
 		for half, s := range sums {
 			x := YMM()
 			VPXOR(at(b, 64*w+32*half), palm, x)
-			VPAND(at(b, 64*(coarseWords+w)+32*half), x, x)
+			VPAND(mask, x, x)
 			c.add(s, w == 0, x)
 		}
 	}
-	for half, s := range sums {
+	for _, s := range sums {
 		c.quads(s)
-		VPMULUDQ(at(b, 64*2*coarseWords+32*half), s, s)
-		VPADDQ(at(b, 64*(2*coarseWords+1)+32*half), s, s)
-		VPSRLQ(U8(fraction), s, s)
 	}
 	storeLanes(o, sums[0], sums[1])
 	ADDQ(U8(2*lanes), o)
-	ADDQ(U32(64*(2*coarseWords+2)), b)
+	ADDQ(U32(groupBytes), b)
 	DECQ(n)
-	JNZ(LabelRef("block"))
+	JNZ(LabelRef("group"))
 	done()
 }
 

@@ -156,31 +156,27 @@ func fine512() {
 	done()
 }
 
-// scores512 holds one palm in registers and runs blocks of variants past it.
-func scores512() {
-	function("scoresAVX512", "out *uint16, packed *byte, n int, code *uint64")
+// differ512 holds one palm in registers and runs groups of probes past it.
+func differ512() {
+	function("differAVX512", "out *uint16, packed *byte, n int, code *uint64")
 	o, b, n, c := pointer("out"), pointer("packed"), pointer("n"), pointer("code")
 	palm := zmm(coarseWords)
 	for w, g := range palm {
 		VPBROADCASTQ(at(c, 8*w), g)
 	}
-	Label("block")
+	Label("group")
 	sum := zmm(2)
 	for w, g := range palm {
 		x := ZMM()
-		VMOVDQU64(at(b, 64*(coarseWords+w)), x)
+		VPBROADCASTQ(at(b, 64*coarseWords+8*w), x)
 		VPTERNLOGQ(U8(differAnd), at(b, 64*w), g, x)
 		count(sum, w, x)
 	}
-	score := total(sum)
-	VPMULUDQ(at(b, 64*2*coarseWords), score, score)
-	VPADDQ(at(b, 64*(2*coarseWords+1)), score, score)
-	VPSRLQ(U8(fraction), score, score)
-	VPMOVUSQW(score, at(o, 0))
+	VPMOVQW(total(sum), at(o, 0))
 	ADDQ(U8(2*lanes), o)
-	ADDQ(U32(64*(2*coarseWords+2)), b)
+	ADDQ(U32(groupBytes), b)
 	DECQ(n)
-	JNZ(LabelRef("block"))
+	JNZ(LabelRef("group"))
 	done()
 }
 

@@ -20,7 +20,7 @@ const (
 	fineWords   = 48
 	variantSize = 2*8*coarseWords + parts // bits, mask, biases
 	fineSize    = 2*8*fineWords + 4*parts
-	fraction    = 8
+	groupBytes  = (lanes + 1) * 8 * coarseWords
 	rowBytes    = 24 // of a row of a whole code
 	side        = 32 // rows of a whole code
 	bandRows    = 8  // rows of a block
@@ -33,7 +33,7 @@ type vec = reg.VecVirtual
 func main() {
 	coarse512()
 	fine512()
-	scores512()
+	differ512()
 	below512()
 	whole512()
 	blocks512()
@@ -48,7 +48,7 @@ func main() {
 	tables()
 	coarse2()
 	fine2()
-	scores2()
+	differ2()
 	below2()
 	whole2()
 	blocks2()
