@@ -1,4 +1,5 @@
-// OpenCV's BFMatcher on one thread. It refuses more than 2^18 rows in one matrix, so the codes are cut up.
+// OpenCV's BFMatcher on one thread. It refuses 2^18 rows and more in one matrix, so the codes are cut up, and into equal
+// parts: one of fewer rows than there are answers spoils them all.
 #include <opencv2/core.hpp>
 #include <opencv2/features2d.hpp>
 
@@ -9,8 +10,7 @@ int main(int argc, char **argv) try {
   const int bytes = std::stoi(argv[3]);
   std::vector<uint8_t> codes = slurp(argv[1]), probes = slurp(argv[2]);
   cv::setNumThreads(1);
-  constexpr int most = (1 << 18) - 1;
-  const int n = codes.size() / bytes;
+  const int n = codes.size() / bytes, most = n / ((n >> 18) + 1) + 1;
   cv::BFMatcher matcher(cv::NORM_HAMMING);
   std::vector<cv::Mat> parts;
   for (int at = 0; at < n; at += most)
