@@ -19,15 +19,19 @@ func (g *contest) run(b *bench, faiss, opencv *peer) error {
 	}
 	entries := []entry{
 		{name: "ours, one shift", ours: g.hamming},
-		{name: "ours, one shift, AVX2", ours: g.tier(kernel.AVX2)},
-		{name: "plain Go", ours: g.tier(kernel.Plain)},
 		{name: "FAISS IndexBinaryFlat", peer: faiss, engine: "flat"},
 		{name: "OpenCV BFMatcher", peer: opencv, engine: "bf"},
 		{name: "FAISS IndexBinaryIVF, 4 of 512 lists", peer: faiss, engine: "ivf4"},
 		{name: "FAISS IndexBinaryIVF, 16 of 512 lists", peer: faiss, engine: "ivf16"},
 		{name: "FAISS IndexBinaryIVF, 64 of 512 lists", peer: faiss, engine: "ivf64"},
-		{name: fmt.Sprintf("ours, coarse stage, %d shifts", shifts), ours: g.coarse},
 	}
+	const flat = 1
+	for _, t := range kernel.Tiers() {
+		if t != kernel.Active() {
+			entries = append(entries, entry{name: fmt.Sprintf("one shift, %v", t), ours: g.tier(t)})
+		}
+	}
+	entries = append(entries, entry{name: fmt.Sprintf("ours, coarse stage, %d shifts", shifts), ours: g.coarse})
 	one, many := make([]float64, len(entries)), make([]float64, len(entries))
 	recall := make([][2]float64, len(entries))
 	search := func(e *entry, first, count int) (float64, []int, error) {
@@ -41,9 +45,6 @@ func (g *contest) run(b *bench, faiss, opencv *peer) error {
 	for round := range peerRounds {
 		for i := range entries {
 			e := &entries[i]
-			if e.ours == nil && e.peer == nil {
-				continue
-			}
 			for _, batch := range []struct {
 				count int
 				best  []float64
@@ -68,7 +69,7 @@ func (g *contest) run(b *bench, faiss, opencv *peer) error {
 			}
 		}
 	}
-	flat, coarse := 3, len(entries)-1
+	coarse := len(entries) - 1
 	for i, e := range entries {
 		each := many[i] / peerProbes
 		b.add(e.name, peerCodes/one[i]/1e6, "M palms/s", fmt.Sprintf("%.1f ms a probe; %d probes at once %.2f ms each; finds %.0f %% of mates in place, %.0f %% one step off",
@@ -92,17 +93,12 @@ func (g *contest) found(nearest []int, first int) float64 {
 	return float64(n) / float64(len(nearest))
 }
 
-// tier is hamming on a slower tier, where this machine has it.
+// tier is hamming on a slower tier.
 func (g *contest) tier(t kernel.Tier) func(first, count int) []int {
-	for _, has := range kernel.Tiers() {
-		if has == t {
-			return func(first, count int) []int {
-				defer kernel.Use(t)()
-				return g.hamming(first, count)
-			}
-		}
+	return func(first, count int) []int {
+		defer kernel.Use(t)()
+		return g.hamming(first, count)
 	}
-	return g.hamming
 }
 
 // hamming gives the nearest of the ten nearest codes of each probe at one shift: tile by tile of the
