@@ -25,24 +25,38 @@ func isolate(make func() *exec.Cmd) (cmd *exec.Cmd, notice string, err error) {
 	if root { // what the vault locks in memory is a gallery
 		_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
 	}
-	var refusal error
-	for _, how := range []func(*syscall.SysProcAttr, bool){apart, asNobody} {
+	var refusals []error
+	for _, how := range []func(*syscall.SysProcAttr, bool){apart, asNobody, asItIs} {
 		cmd = make()
 		how(cmd.SysProcAttr, root)
 		if err = cmd.Start(); err == nil {
 			break
 		}
-		if refusal == nil {
-			refusal = err
-		}
-		if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EACCES) {
+		if !refused(err) {
 			return nil, "", err
 		}
+		refusals = append(refusals, err)
 	}
-	if err == nil && refusal != nil {
-		notice = fmt.Sprintf("the vault has no namespaces of its own, because this machine refuses them (%v); its filter of system calls holds without them", refusal)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case len(refusals) == 1:
+		notice = fmt.Sprintf("the vault has no namespaces of its own, because this machine refuses them (%v); its filter of system calls holds without them", refusals[0])
+	case len(refusals) == 2:
+		notice = fmt.Sprintf("the vault has no namespaces of its own and runs as this user, because this machine refuses more (%v; %v); its filter of system calls holds all the same", refusals[0], refusals[1])
 	}
-	return cmd, notice, err
+	return cmd, notice, nil
+}
+
+// refused says whether starting failed for what was asked of the kernel beside
+// the program itself.
+func refused(err error) bool {
+	for _, e := range []error{unix.EPERM, unix.EACCES, unix.EINVAL, unix.ENOSPC, unix.EUSERS, unix.ENOSYS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // apart is namespaces, and a user without rights in them: root becomes nobody,
@@ -63,3 +77,6 @@ func asNobody(a *syscall.SysProcAttr, root bool) {
 		a.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 }
+
+// asItIs asks for nothing.
+func asItIs(*syscall.SysProcAttr, bool) {}

@@ -20,6 +20,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,6 +77,9 @@ func lock(last int, rules []rule) (notice string, err error) {
 	if err := closeAbove(last); err != nil {
 		return "", fmt.Errorf("confine: %w", err)
 	}
+	if err := dropCapabilities(); err != nil {
+		return "", fmt.Errorf("confine: %w", err)
+	}
 	abi, err := landlock()
 	if err != nil {
 		return "", fmt.Errorf("confine: %w", err)
@@ -87,6 +91,18 @@ func lock(last int, rules []rule) (notice string, err error) {
 		return "", fmt.Errorf("confine: %w", err)
 	}
 	return notice, nil
+}
+
+// dropCapabilities gives up what root may do, on every thread. A launcher that
+// could make this process another user has done it before.
+func dropCapabilities() error {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	_, _, e := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&none[0])), 0)
+	if e != 0 {
+		return fmt.Errorf("drop capabilities: %w", e)
+	}
+	return nil
 }
 
 // closeAbove closes the descriptors above last but those of the runtime's own
