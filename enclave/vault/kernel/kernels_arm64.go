@@ -25,3 +25,6 @@ func hammingNEON(out *uint16, blocks *byte, n int, probe *uint64, quarters int)
 
 //go:noescape
 func filterNEON(out *int32, field *int16, stride int, centres *int32, n int, taps *int16, rows int)
+
+//go:noescape
+func stretchNEON(next, out, before, cost, more *int32, stiffness int32)

@@ -9,6 +9,8 @@
 // signed multiply-add long, low and high 4 halves
 #define SMLAL(m, n, d) WORD $(0x0E608000 | (m)<<16 | (n)<<5 | (d))
 #define SMLAL2(m, n, d) WORD $(0x4E608000 | (m)<<16 | (n)<<5 | (d))
+// signed minimum, 4 words
+#define SMIN_S(m, n, d) WORD $(0x4EA06C00 | (m)<<16 | (n)<<5 | (d))
 // unsigned shift left by a register, 2 words of 64 bits
 #define USHL_D(m, n, d) WORD $(0x6EE04400 | (m)<<16 | (n)<<5 | (d))
 // unsigned saturating add, 16 bytes
@@ -421,4 +423,145 @@ row:
 	PUT(V29)
 	SUBS $1, R7, R7
 	BNE  window
+	RET
+
+// AND_NEAR lowers V5 to what is in v and pays p.
+#define AND_NEAR(p, v) \
+	VADD p.S4, v.S4, V6.S4 \
+	SMIN_S(6, 5, 5)
+
+// NEAR0 to NEAR4 leave in V5 the least of V0 to V4, each with the price of its distance from one of
+// them; V28 to V31 are the prices of 1 to 4.
+#define NEAR0 \
+	VADD V28.S4, V1.S4, V5.S4 \
+	SMIN_S(0, 5, 5)           \
+	AND_NEAR(V29, V2)         \
+	AND_NEAR(V30, V3)         \
+	AND_NEAR(V31, V4)
+
+#define NEAR1 \
+	VADD V28.S4, V0.S4, V5.S4 \
+	SMIN_S(1, 5, 5)           \
+	AND_NEAR(V28, V2)         \
+	AND_NEAR(V29, V3)         \
+	AND_NEAR(V30, V4)
+
+#define NEAR2 \
+	VADD V29.S4, V0.S4, V5.S4 \
+	SMIN_S(2, 5, 5)           \
+	AND_NEAR(V28, V1)         \
+	AND_NEAR(V28, V3)         \
+	AND_NEAR(V29, V4)
+
+#define NEAR3 \
+	VADD V30.S4, V0.S4, V5.S4 \
+	SMIN_S(3, 5, 5)           \
+	AND_NEAR(V29, V1)         \
+	AND_NEAR(V28, V2)         \
+	AND_NEAR(V28, V4)
+
+#define NEAR4 \
+	VADD V31.S4, V0.S4, V5.S4 \
+	SMIN_S(4, 5, 5)           \
+	AND_NEAR(V30, V1)         \
+	AND_NEAR(V29, V2)         \
+	AND_NEAR(V28, V3)
+
+// COLUMN stores V5 in its row of the column and keeps the least of all in V7.
+#define COLUMN \
+	SMIN_S(5, 7, 7) \
+	VST1.P [V5.S4], (R9)(R12)
+
+// func stretchNEON(next, out, before, cost, more *int32, stiffness int32)
+// Four chains at a time; the rows' transforms wait in a local buffer for the columns'.
+TEXT ·stretchNEON(SB), NOSPLIT, $400-44
+	MOVD next+0(FP), R0
+	MOVD out+8(FP), R1
+	MOVD before+16(FP), R2
+	MOVD cost+24(FP), R3
+	MOVD more+32(FP), R4
+	MOVW stiffness+40(FP), R5
+	VDUP R5, V28.S4
+	VSHL $2, V28.S4, V29.S4
+	VSHL $3, V28.S4, V30.S4
+	VADD V28.S4, V30.S4, V30.S4
+	VSHL $4, V28.S4, V31.S4
+	MOVD $64, R10 // from displacement to displacement
+	MOVD $80, R12 // from row to row of the buffer
+	MOVD $4, R6
+
+chains:
+	MOVD  R2, R7
+	MOVD  $rows-400(SP), R8
+	MOVD  $5, R11
+	VMOVI $255, V7.B16
+	VUSHR $1, V7.S4, V7.S4
+
+bendRows:
+	VLD1.P (R7)(R10), [V0.S4]
+	VLD1.P (R7)(R10), [V1.S4]
+	VLD1.P (R7)(R10), [V2.S4]
+	VLD1.P (R7)(R10), [V3.S4]
+	VLD1.P (R7)(R10), [V4.S4]
+	NEAR0
+	VST1.P [V5.S4], 16(R8)
+	NEAR1
+	VST1.P [V5.S4], 16(R8)
+	NEAR2
+	VST1.P [V5.S4], 16(R8)
+	NEAR3
+	VST1.P [V5.S4], 16(R8)
+	NEAR4
+	VST1.P [V5.S4], 16(R8)
+	SUBS   $1, R11, R11
+	BNE    bendRows
+	MOVD   $rows-400(SP), R8
+	MOVD   $5, R11
+
+bendColumns:
+	MOVD   R8, R7
+	MOVD   R8, R9
+	VLD1.P (R7)(R12), [V0.S4]
+	VLD1.P (R7)(R12), [V1.S4]
+	VLD1.P (R7)(R12), [V2.S4]
+	VLD1.P (R7)(R12), [V3.S4]
+	VLD1.P (R7)(R12), [V4.S4]
+	NEAR0
+	COLUMN
+	NEAR1
+	COLUMN
+	NEAR2
+	COLUMN
+	NEAR3
+	COLUMN
+	NEAR4
+	COLUMN
+	ADD    $16, R8, R8
+	SUBS   $1, R11, R11
+	BNE    bendColumns
+	MOVD   $rows-400(SP), R8
+	MOVD   $25, R11
+	MOVD   R0, R13
+	MOVD   R1, R14
+	MOVD   R3, R15
+	MOVD   R4, R16
+
+message:
+	VLD1.P 16(R8), [V0.S4]
+	VLD1.P (R15)(R10), [V1.S4]
+	VLD1.P (R16)(R10), [V2.S4]
+	VSUB   V7.S4, V0.S4, V0.S4
+	VADD   V0.S4, V1.S4, V1.S4
+	VADD   V0.S4, V2.S4, V2.S4
+	VST1.P [V1.S4], (R13)(R10)
+	VST1.P [V2.S4], (R14)(R10)
+	SUBS   $1, R11, R11
+	BNE    message
+	ADD    $16, R0, R0
+	ADD    $16, R1, R1
+	ADD    $16, R2, R2
+	ADD    $16, R3, R3
+	ADD    $16, R4, R4
+	SUBS   $1, R6, R6
+	BNE    chains
 	RET

@@ -77,5 +77,9 @@ func filter(out []int32, field []int16, stride int, centres []int32, taps []int1
 }
 
 func stretch(next, out, before, cost, more *Costs, stiffness int32) {
-	stretchPlain(next, out, before, cost, more, stiffness)
+	if active == Plain {
+		stretchPlain(next, out, before, cost, more, stiffness)
+		return
+	}
+	stretchNEON(&next[0][0], &out[0][0], &before[0][0], &cost[0][0], &more[0][0], stiffness)
 }
