@@ -31,7 +31,7 @@ type Claims struct {
 	Measurement [32]byte // SHA-256 of the vault program
 	Release     uint64   // its place in the order of releases, as the policy says
 	VaultKey    [32]byte // its Noise static key (X25519)
-	Epoch       uint64   // of its gallery
+	Epoch       uint64   // how far its gallery has come
 	Notice      string   // what the evidence does not prove, in plain words; every tool shows it
 }
 

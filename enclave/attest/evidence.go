@@ -23,7 +23,7 @@ type Evidence struct {
 	Kind  string // which Verifier understands Body
 	Body  []byte // the signed statement
 	Log   []byte // Events, encoded
-	Epoch uint64 // of the vault's gallery; it is in the report data too
+	Epoch uint64 // how far the vault's gallery has come; it is in the report data too
 }
 
 // version is the first field of everything that this package encodes.

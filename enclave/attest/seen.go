@@ -9,12 +9,14 @@ import "fmt"
 //
 // A host that owns the chip in which the vault counts (a virtual TPM's state
 // is a file) can turn the counter back together with the store. The vault
-// cannot notice; a device that has seen a later epoch does.
+// cannot notice; a device that has seen it further on does. So what counts
+// here is how often records have changed, which no host can do by itself: it
+// could count up the chip's own epochs again by starting the vault.
 type Seen struct {
 	Version    uint64 // newest policy
 	Floor      uint64 // highest floor
 	Generation uint64 // of that policy
-	Epoch      uint64 // latest of the vault's gallery under that generation
+	Epoch      uint64 // how far the vault's gallery had come, under that generation
 }
 
 // maxSeen bounds the encoded record, in bytes.

@@ -200,12 +200,12 @@ func (v *Vault) evidence(ctx context.Context, h wire.Hello) ([]byte, error) {
 	if v.tenants[h.Tenant] == nil {
 		return nil, errUnknownTenant
 	}
-	epoch := v.gallery.Epoch()
-	e, err := v.platform.Evidence(ctx, attest.ReportData(v.key.Public(), h.Nonce, epoch, h.Tenant))
+	changes := v.gallery.Changes(h.Tenant) // not the counter: that one moves when anybody restarts the vault
+	e, err := v.platform.Evidence(ctx, attest.ReportData(v.key.Public(), h.Nonce, changes, h.Tenant))
 	if err != nil {
 		return nil, err
 	}
-	e.Epoch = epoch
+	e.Epoch = changes
 	return e.Marshal()
 }
 

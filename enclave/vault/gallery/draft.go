@@ -138,6 +138,7 @@ func (d *draft) finish() error {
 			}
 		}
 		s.root = s.tree.Root()
+		s.changes++
 		for i := range s.owed {
 			if s.owed[i].after == d.epoch {
 				s.owed[i].root = s.root

@@ -34,6 +34,7 @@ type (
 		Recovery []byte   // the recovery key as the operator signed it, or empty
 		Signing  [32]byte // seed of the receipt key
 		Root     [32]byte // of the tree over the records
+		Changes  uint64
 		Owed     []owedForm
 		Pages    []refForm
 	}
@@ -107,7 +108,7 @@ func encodeContent(shelves []*shelf, importing key) ([]byte, error) {
 		f.Import = importing[:]
 	}
 	for _, s := range shelves {
-		sf := shelfForm{Name: s.Name, Operator: s.Operator, Recovery: s.Recovery, Signing: s.signing, Root: s.root, Pages: refsOf(s.pages)}
+		sf := shelfForm{Name: s.Name, Operator: s.Operator, Recovery: s.Recovery, Signing: s.signing, Root: s.root, Changes: s.changes, Pages: refsOf(s.pages)}
 		for _, o := range s.owed {
 			sf.Owed = append(sf.Owed, owedForm{Handle: o.handle, Before: o.before, After: o.after, Root: o.root, Time: o.time, Program: o.program})
 		}
@@ -131,7 +132,7 @@ func decodeContent(b []byte) (list []*shelf, importing key, err error) {
 		if wire.CheckTenant(sf.Name) != nil || find(list, sf.Name) != nil || len(sf.Pages) > maxPages || len(sf.Owed) > maxOwed || sf.Signing == [32]byte{} {
 			return nil, key{}, errors.New("head with a tenant that is invalid or listed twice")
 		}
-		s := &shelf{Tenant: Tenant{sf.Name, sf.Operator, sf.Recovery}, signing: sf.Signing, root: sf.Root, pages: unread(sf.Pages)}
+		s := &shelf{Tenant: Tenant{sf.Name, sf.Operator, sf.Recovery}, signing: sf.Signing, root: sf.Root, changes: sf.Changes, pages: unread(sf.Pages)}
 		for _, o := range sf.Owed {
 			s.owed = append(s.owed, owed{o.Handle, o.Before, o.After, o.Root, o.Time, o.Program})
 		}

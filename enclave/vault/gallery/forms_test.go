@@ -21,7 +21,7 @@ func samples(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"head": must(encodeHead(7, []byte("sealed"), []byte("box"))),
 		"content": must(encodeContent([]*shelf{
-			{Tenant: Tenant{"acme", [32]byte{1}, []byte("signed")}, signing: key{3}, pages: []*page{{ref: r}}, owed: []owed{{handle: [32]byte{4}, before: 1, after: 2}}},
+			{Tenant: Tenant{"acme", [32]byte{1}, []byte("signed")}, signing: key{3}, changes: 6, pages: []*page{{ref: r}}, owed: []owed{{handle: [32]byte{4}, before: 1, after: 2}}},
 			{Tenant: Tenant{Name: "bloom", Operator: [32]byte{2}}, signing: key{5}},
 		}, key{9})),
 		"page":   must(encodePage([]entry{{wire.Person{1}, r}, {wire.Person{2}, r}})),

@@ -113,6 +113,7 @@ type shelf struct {
 	pages   []*page
 	tree    receipt.Tree
 	root    [32]byte // of the tree
+	changes uint64   // how many epochs changed its records
 	owed    []owed   // receipts that the store may not hold yet
 }
 
@@ -164,6 +165,18 @@ func (g *Gallery) Epoch() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.epoch
+}
+
+// Changes is how often a tenant's records have changed. Unlike the epoch it
+// does not move when a vault starts, so a host that has put back an old
+// gallery together with an old counter cannot count it up again.
+func (g *Gallery) Changes(tenant string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := find(g.shelves, tenant); s != nil {
+		return s.changes
+	}
+	return 0
 }
 
 // People is how many people a tenant has enrolled.
