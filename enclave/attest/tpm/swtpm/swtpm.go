@@ -119,7 +119,12 @@ func (t *TPM) Kill() {
 // lie in authority, which it makes. It gives the authority's certificates, PEM,
 // root first.
 func Manufacture(dir, authority string) ([]byte, error) {
-	if _, err := exec.LookPath("swtpm_setup"); err != nil {
+	setup, err := exec.LookPath("swtpm_setup")
+	if err != nil {
+		return nil, fmt.Errorf("%w (swtpm-tools)", ErrMissing)
+	}
+	localCA, err := exec.LookPath("swtpm_localca")
+	if err != nil {
 		return nil, fmt.Errorf("%w (swtpm-tools)", ErrMissing)
 	}
 	for _, d := range []string{dir, authority} {
@@ -129,7 +134,7 @@ func Manufacture(dir, authority string) ([]byte, error) {
 	}
 	in := func(name string) string { return filepath.Join(authority, name) }
 	files := map[string]string{
-		"setup.conf":   "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = " + in("localca.conf") + "\ncreate_certs_tool_options = " + in("options.conf") + "\n",
+		"setup.conf":   "create_certs_tool = " + localCA + "\ncreate_certs_tool_config = " + in("localca.conf") + "\ncreate_certs_tool_options = " + in("options.conf") + "\n",
 		"localca.conf": "statedir = " + authority + "\nsigningkey = " + in("signkey.pem") + "\nissuercert = " + in("issuercert.pem") + "\ncertserial = " + in("certserial") + "\n",
 		"options.conf": "--platform-manufacturer Volar\n--platform-version 1\n--platform-model demonstration\n",
 	}
@@ -138,7 +143,7 @@ func Manufacture(dir, authority string) ([]byte, error) {
 			return nil, fmt.Errorf("swtpm: manufacture: %w", err)
 		}
 	}
-	out, err := exec.Command("swtpm_setup", "--tpm2", "--tpmstate", dir, "--create-ek-cert", "--config", in("setup.conf"), "--overwrite").CombinedOutput()
+	out, err := exec.Command(setup, "--tpm2", "--tpmstate", dir, "--create-ek-cert", "--config", in("setup.conf"), "--overwrite").CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("swtpm: manufacture: %w: %s", err, out)
 	}
