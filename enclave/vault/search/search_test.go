@@ -362,3 +362,33 @@ func TestVerify(t *testing.T) {
 		t.Error("the zero policy verifies")
 	}
 }
+
+// The first stage keeps exactly the nearest, ties by slot, however its lanes share the work.
+func TestFirstKeepsTheNearest(t *testing.T) {
+	x := New(wire.Left)
+	defer x.Close()
+	const palms, kept = 40_000, 900
+	x.fillShared(t, palms)
+	x.planFor = func(int) plan { return plan{coarse: 3, kept: kept, fine: 1, keptFine: 1, shortlist: 1} }
+	p := matcher.NewProbe(drawn(t, 1, 1))
+	s := borrow()
+	defer s.giveBack()
+	s.begin(x, p)
+	var want []key
+	for tile := range s.tiles() {
+		first, scores := s.scoreTile(&s.lanes[0], tile)
+		for i, score := range scores {
+			want = append(want, newKey(score, uint32(first+i)))
+		}
+	}
+	slices.Sort(want)
+	for range 5 {
+		s.keys = s.keys[:0]
+		s.first()
+		got := slices.Clone(s.keys)
+		slices.Sort(got)
+		if !slices.Equal(got, want[:kept]) {
+			t.Fatal("others are kept")
+		}
+	}
+}

@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"volar/enclave/vault/kernel"
 	"volar/enclave/vault/matcher"
@@ -25,6 +26,7 @@ type scratch struct {
 	tried int   // variants of the fine stage that is under way
 	near  []matcher.Near
 	count histogram
+	bound atomic.Uint32 // of all lanes: no lane keeps what scores as much
 
 	scan, refine, match func(lane int) // made once, because a method value takes memory
 }
@@ -95,6 +97,7 @@ func (s *scratch) first() {
 		l := &s.lanes[i]
 		l.keys, l.bound, l.chunk = slices.Grow(l.keys[:0], 2*s.plan.kept+tilePalms), kernel.Worst, 0
 	}
+	s.bound.Store(kernel.Worst)
 	s.team.run(s.scan)
 	for i := range s.lanes {
 		s.keys = append(s.keys, s.lanes[i].keys...)
@@ -120,7 +123,20 @@ func (s *scratch) scanLane(i int) {
 		}
 		if len(l.keys) >= 2*s.plan.kept {
 			l.keys = l.count.nearest(l.keys, s.plan.kept)
+			s.lower(uint32(l.count.cut) + 1)
 			l.bound = l.count.cut
+		}
+		l.bound = min(l.bound, uint16(s.bound.Load()))
+	}
+}
+
+// lower lets all lanes know that enough palms score less than a bound. Those
+// that score as the last of them may yet come before it, in another lane.
+func (s *scratch) lower(bound uint32) {
+	for {
+		was := s.bound.Load()
+		if bound >= was || s.bound.CompareAndSwap(was, bound) {
+			return
 		}
 	}
 }
