@@ -202,11 +202,14 @@ func TestNoScoreOracle(t *testing.T) {
 		if door(lines(palmOf(1, wire.Left), 3, wire.NIR)) != 1 {
 			t.Fatal("the palm itself is refused")
 		}
-		accepted = 0
+		accepted, codes = 0, map[wire.Answer]bool{}
 		queries := *oracleQueries / 2
 		climbed := map[string]float64{
 			"walk":    distance(t, walk(rng, queries, door), palm),
 			"simplex": distance(t, simplex(rng, queries, door), palm),
+		}
+		if len(codes) != 1 && accepted == 0 || len(codes) > 2 {
+			t.Errorf("%d different answers: a refusal has one form", len(codes))
 		}
 		// As many guesses of each kind, and where they lie.
 		var guesses, mixtures []float64
