@@ -133,13 +133,13 @@ func TestPolicy(t *testing.T) {
 
 func TestPolicyVerify(t *testing.T) {
 	d := newDesk(t)
-	make := func(name string, edits ...string) {
+	sign := func(name string, edits ...string) {
 		d.write(name+".toml", strings.NewReplacer(edits...).Replace(form()))
 		d.run(exitDone, "policy", "make", "@"+name+".toml", "--key", "@operator.pem", "--out", "@"+name)
 	}
-	make("three")
-	make("four", "version = 3", "version = 4")
-	make("lower", "version = 3", "version = 5", "floor = 5", "floor = 4")
+	sign("three")
+	sign("four", "version = 3", "version = 4")
+	sign("lower", "version = 3", "version = 5", "floor = 5", "floor = 4")
 	const at = "2026-12-01T00:00:00Z"
 	verify := func(want int, file string, more ...string) string {
 		t.Helper()

@@ -69,11 +69,11 @@ func parse(b []byte) (*pb.QuoteV4, error) {
 	if err := shape(b); err != nil {
 		return nil, err
 	}
-	any, err := abi.QuoteToProto(b)
+	form, err := abi.QuoteToProto(b)
 	if err != nil {
 		return nil, err
 	}
-	q, ok := any.(*pb.QuoteV4)
+	q, ok := form.(*pb.QuoteV4)
 	if !ok {
 		return nil, errors.New("not a quote of version 4")
 	}
