@@ -51,9 +51,17 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	for _, g := range r.Groups {
 		tight, loose := g.Thresholds["1e-4"], g.Thresholds["1e-3"]
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\n", g.Trait, g.Value, g.Genuine, g.Impostor, percent(tight.FNMR, tight.FNMRBounds), percent(loose.FMR, loose.FMRBounds))
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\n", g.Trait, g.Value, g.Genuine, g.Impostor, trials(tight.FNMR, tight.FNMRBounds, g.Genuine), trials(loose.FMR, loose.FMRBounds, g.Impostor))
 	}
 	return t.Flush()
+}
+
+// trials is percent where there was anything to count.
+func trials(rate float64, b Bounds, n int) string {
+	if n == 0 {
+		return "no trials"
+	}
+	return percent(rate, b)
 }
 
 // WriteText writes the report as a table for people.
