@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,19 +62,31 @@ func BenchmarkSearch(b *testing.B) {
 	p := matcher.NewProbe(drawn(b, 1, 1))
 	x.Search(p, sure)
 	var took []time.Duration
+	least := time.Hour
 	for b.Loop() {
-		start := time.Now()
+		start, worked := time.Now(), processorTime()
 		x.Search(p, sure)
-		took = append(took, time.Since(start))
+		took, least = append(took, time.Since(start)), min(least, processorTime()-worked)
 	}
 	slices.Sort(took)
 	at := func(share float64) float64 { return took[int(share*float64(len(took)-1))].Seconds() * 1e3 }
 	b.ReportMetric(at(0.5), "p50-ms")
 	b.ReportMetric(at(0.95), "p95-ms")
+	b.ReportMetric(least.Seconds()*1e3, "cpu-ms")
 	b.ReportMetric(float64(x.coarse.Size()+x.fine.Size())/float64(*benchPalms), "B/palm")
 	plan := planFor(*benchPalms)
 	b.Logf("%s: %d variants on %d palms, %d on %d, %d on %d, %d to the matcher", kernel.Active(), plan.coarse, *benchPalms,
 		plan.fine, plan.kept, len(variants), plan.keptFine, plan.shortlist)
+}
+
+// processorTime is what all processors have spent on this program, which
+// other programs on a busy machine change less than the clock.
+func processorTime() time.Duration {
+	var r syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // BenchmarkStages measures the stages apart.
