@@ -112,11 +112,11 @@ func TestClockJumps(t *testing.T) {
 func TestLimitsAreBounded(t *testing.T) {
 	l, now := &limiter{}, time.Now()
 	victim := claim{"acme", [32]byte{1}, wire.Person{1}}
-	for i := range 3 * maxClaims {
+	for i := range maxClaims + 400 {
 		c := claim{"acme", [32]byte{2, byte(i >> 8), byte(i)}, wire.Person{2, byte(i >> 8), byte(i)}}
 		l.noteAt(c, false, now.Add(time.Duration(i)*tenantEvery))
 	}
-	end := now.Add(3 * maxClaims * tenantEvery)
+	end := now.Add((maxClaims + 400) * tenantEvery)
 	attempts(l, victim, end)
 	for i := range maxClaims - 1 {
 		l.noteAt(claim{"acme", [32]byte{3, byte(i >> 8), byte(i)}, wire.Person{3, byte(i >> 8), byte(i)}}, false, end)
