@@ -133,7 +133,7 @@ func (f *Fillers) resume(head []byte) error {
 // readFillers reads a file's first palms up to a number and gives each to take,
 // with the number of those read and where the last one ends. The error is io.ErrUnexpectedEOF where the file ends within a palm.
 func readFillers(r io.ReaderAt, head []byte, most int, take func(i int, template []byte) error) (n int, end int64, err error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, 1<<62), 1<<20)
+	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, 1<<62), 1<<16)
 	got := make([]byte, fillersHead)
 	if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, head) {
 		return 0, 0, ErrFillers
