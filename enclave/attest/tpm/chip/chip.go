@@ -41,6 +41,7 @@ var (
 	ErrLockout    = errors.New("the TPM is locked against guessing: wait for a day or clear it")
 	ErrBound      = errors.New("the vault's key is bound already")
 	ErrNotBound   = errors.New("the vault's key is not bound yet")
+	ErrRestarted  = errors.New("the TPM was reset since this vault was started: another one may have the gallery")
 	ErrEpoch      = errors.New("not the epoch that the counter allows")
 	ErrSealed     = errors.New("not sealed by this TPM for this epoch, board and release key")
 	ErrNoCert     = errors.New("the TPM has no endorsement certificate from its maker")
@@ -58,6 +59,7 @@ type Chip struct {
 	used    bool              // there was a connection before
 	key     *tpm2.NamedHandle // the attestation key, loaded over conn; or nil
 	storage *tpm2.TPMTPublic  // the storage key's public area, as noted at set-up
+	since   *starts           // at which the vault was started; nil before
 }
 
 // Open connects to /dev/tpmrm0 or to the socket of a TPM made of software.

@@ -14,6 +14,31 @@ import (
 // chip's clock to its memory: 2^22 (TPM 2.0 Library, part 1, chapter 36).
 const clockStep = 1 << 22
 
+// starts is how often a chip was reset, and how often woken up.
+type starts struct{ resets, restarts uint32 }
+
+// starts asks the chip, in a session that shows that the chip has answered.
+func (c *Chip) starts(t transport.TPM) (starts, error) {
+	r, err := tpm2.ReadClock{}.Execute(t, c.session(nil, tpm2.Audit()))
+	if err != nil {
+		return starts{}, err
+	}
+	i := r.CurrentTime.ClockInfo
+	return starts{i.ResetCount, i.RestartCount}, nil
+}
+
+// sameStart refuses where the machine has been started again since a vault was.
+func (c *Chip) sameStart(t transport.TPM) error {
+	if c.since == nil {
+		return nil // the set-up: there is no vault yet
+	}
+	now, err := c.starts(t)
+	if err == nil && now != *c.since {
+		err = ErrRestarted
+	}
+	return err
+}
+
 // trustClock makes the chip's clock one that never went back. After a power
 // cut it may have, until it passes the latest time that it can have told:
 // over an hour later, or at once if the owner sets it there.

@@ -43,12 +43,25 @@ func (c *Chip) counter(auth []byte, written bool) (tpm2.AuthHandle, tpm2.NamedHa
 	return tpm2.AuthHandle{Handle: counterHandle, Name: name, Auth: c.session(auth)}, tpm2.NamedHandle{Handle: counterHandle, Name: name}, err
 }
 
-// count moves the counter by one.
+// count moves the counter by one, for the vault that was started last: a
+// counter cannot tell who moved it, and one vault's step would commit what
+// another one has sealed for the same epoch.
 func (c *Chip) count(t transport.TPM, auth []byte, written bool) error {
 	user, index, err := c.counter(auth, written)
-	if err == nil {
-		_, err = tpm2.NVIncrement{AuthHandle: user, NVIndex: index}.Execute(t)
+	if err != nil {
+		return err
 	}
+	// Another vault needs a reset of the chip, and a reset ends all sessions.
+	// The session of the step is older than the look at the resets, so none
+	// fits between the two.
+	if err := user.Auth.Init(t); err != nil {
+		return err
+	}
+	if err := c.sameStart(t); err != nil {
+		flush(t, user.Auth.Handle())
+		return err
+	}
+	_, err = tpm2.NVIncrement{AuthHandle: user, NVIndex: index}.Execute(t)
 	return err
 }
 

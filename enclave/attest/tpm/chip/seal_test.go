@@ -309,3 +309,27 @@ func TestEveryBitOfASealedSecretCounts(t *testing.T) {
 	}
 	t.Logf("%d bits, none accepted", flips)
 }
+
+// A vault that goes on after the chip was reset commits nothing any more, nor
+// does it while another vault has been started: their steps would be mixed up.
+func TestCommitAfterReset(t *testing.T) {
+	b, p := started(t)
+	ctx := context.Background()
+	must(t, p.Commit(ctx, 1))
+	b.cut()
+	var err error
+	if b.soft, err = swtpm.Start(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "after a reset", p.Commit(ctx, 2), ErrRestarted)
+	if epoch, err := p.Epoch(ctx); err != nil || epoch != 1 {
+		t.Errorf("the counter is at %d, %v", epoch, err)
+	}
+	if b.chip, err = Open(swtpm.Socket(b.dir)); err != nil {
+		t.Fatal(err)
+	}
+	q := b.start()
+	wants(t, "beside another vault", p.Commit(ctx, 2), ErrRestarted)
+	must(t, q.Commit(ctx, 2))
+	wants(t, "after another vault", p.Commit(ctx, 3), ErrRestarted)
+}

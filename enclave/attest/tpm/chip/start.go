@@ -86,6 +86,11 @@ func (p *Platform) recognise(t transport.TPM, storage *tpm2.TPMTPublic) error {
 		return ErrForeign
 	}
 	p.chip.storage = storage
+	now, err := p.chip.starts(t) // before the vault is measured: a reset after it leaves nothing of M
+	if err != nil {
+		return err
+	}
+	p.chip.since = &now
 	p.boot, err = p.chip.boot(t)
 	return err
 }
