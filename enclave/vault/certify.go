@@ -44,7 +44,7 @@ func (v *Vault) certify(ctx context.Context, tenants []Tenant) error {
 
 // vouch is evidence that this vault holds a key.
 func (v *Vault) vouch(ctx context.Context, use string, key []byte, tenant string) (attest.Evidence, error) {
-	epoch := v.gallery.Epoch()
+	epoch := v.gallery.Changes(tenant)
 	e, err := v.platform.Evidence(ctx, attest.KeyData(use, v.key.Public(), epoch, key, tenant))
 	if err != nil {
 		return attest.Evidence{}, err
