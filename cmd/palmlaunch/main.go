@@ -14,7 +14,7 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"volar/enclave/confine"
 )
 
 const usage = `palmlaunch measures the vault's program and starts it.
@@ -111,12 +111,18 @@ func (o options) check() error {
 	return nil
 }
 
+// firstFree is the first descriptor after those that the host gives.
+const firstFree = 5
+
 // run does what the command line asks for and gives the exit code.
 func run(ctx context.Context, o options, out io.Writer) (int, error) {
-	// The keys are in this process's memory: no core file, no look from outside.
-	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
-		return 1, fmt.Errorf("protect own memory: %w", err)
+	// The keys are in this process's memory: no core file, no look from outside,
+	// no registers and stacks on standard error when a signal ends it.
+	voice, err := confine.Quiet(firstFree)
+	if err != nil {
+		return 1, err
 	}
+	os.Stderr = voice
 	state, err := openFolder(o.state)
 	if err != nil {
 		return 1, err
