@@ -71,6 +71,7 @@ type granted struct {
 	Root      string `json:"root"`
 	Forgotten int    `json:"receipts"`
 	Newer     int    `json:"receipts_newer_than_the_store"`
+	Doubtful  int    `json:"receipts_in_the_store_not_believed"`
 	Vault     string `json:"vault"`
 	Kind      string `json:"kind"`
 	Notice    string `json:"notice,omitempty"`
@@ -105,7 +106,7 @@ func (o *recoveryRestore) run(c *cobra.Command, shares []string) (err error) {
 	if escrow.Operator != operator {
 		return hint(errors.New("the gallery belongs to another operator"), "the store is of another tenant with the same name")
 	}
-	forget, newer, err := o.deletions(c.Context(), s, escrow.Epoch, checker{operator, policy, now})
+	forget, newer, doubtful, err := o.deletions(c.Context(), s, escrow.Epoch, checker{operator, policy, now})
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (o *recoveryRestore) run(c *cobra.Command, shares []string) (err error) {
 	if err := s.Apply(c.Context(), []wire.Blob{{Key: recovery.GrantName(policy.Tenant), Value: sealed}}, nil); err != nil {
 		return err
 	}
-	g := granted{policy.Tenant, escrow.Epoch, escrow.People, hex.EncodeToString(escrow.Root[:]), len(forget), newer,
+	g := granted{policy.Tenant, escrow.Epoch, escrow.People, hex.EncodeToString(escrow.Root[:]), len(forget), newer, doubtful,
 		hex.EncodeToString(claims.Measurement[:]), claims.Kind, claims.Notice}
 	return show(c, g, g.text)
 }
@@ -184,17 +185,19 @@ func (k checker) check(signed []byte, vouchers [][]byte) (receipt.Checked, error
 
 // deletions lists everybody for whom there is a receipt. A pseudonym is never
 // used twice, so whoever has one is to stay forgotten, whatever its epoch.
-func (o *recoveryRestore) deletions(ctx context.Context, s *store.Store, epoch uint64, k checker) (handles [][32]byte, newer int, err error) {
+// Receipts of other tenants lie in the store too; what does not hold there is
+// not believed, and counted.
+func (o *recoveryRestore) deletions(ctx context.Context, s *store.Store, epoch uint64, k checker) (handles [][32]byte, newer, doubtful int, err error) {
 	var vouchers, receipts [][]byte
 	keep := func(list *[][]byte) func(string, []byte) error {
 		return func(_ string, value []byte) error { *list = append(*list, value); return nil }
 	}
 	if err := errors.Join(each(ctx, s, "voucher/", keep(&vouchers)), each(ctx, s, "receipt/", keep(&receipts))); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	own, err := folder(o.receipts, &vouchers)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	seen := map[[32]byte]bool{}
 	note := func(r receipt.Checked) {
@@ -209,16 +212,18 @@ func (o *recoveryRestore) deletions(ctx context.Context, s *store.Store, epoch u
 	for path, b := range own {
 		r, err := k.check(b, vouchers)
 		if err != nil {
-			return nil, 0, hint(fmt.Errorf("%s: %w", path, err), "remove receipts of other tenants from the folder, and add the vouchers of those that are there")
+			return nil, 0, 0, hint(fmt.Errorf("%s: %w", path, err), "remove receipts of other tenants from the folder, and add the vouchers of those that are there")
 		}
 		note(r)
 	}
-	for _, b := range receipts { // the host's: what does not hold is not believed
+	for _, b := range receipts {
 		if r, err := k.check(b, vouchers); err == nil {
 			note(r)
+		} else {
+			doubtful++
 		}
 	}
-	return handles, newer, nil
+	return handles, newer, doubtful, nil
 }
 
 // folder reads receipts, by path, and vouchers from a folder, or nothing from none.
@@ -256,6 +261,10 @@ func (g granted) text(w io.Writer) {
 	fmt.Fprintf(w, "root         %s\n", g.Root)
 	fmt.Fprintf(w, "to vault     %s, on %s\n", g.Vault, g.Kind)
 	fmt.Fprintf(w, "left out     whoever of %d receipts is in it; %d of these are newer than the store\n", g.Forgotten, g.Newer)
+	if g.Doubtful > 0 {
+		fmt.Fprintf(w, "note         %d receipts in the store are not believed: they are of other tenants, or of a vault that the policy does not list.\n", g.Doubtful)
+		fmt.Fprintf(w, "             If the policy leaves the dead machine out, sign one that lists both, and run this again before palmhost starts.\n")
+	}
 	if g.Notice != "" {
 		fmt.Fprintf(w, "note         %s\n", g.Notice)
 	}

@@ -74,6 +74,22 @@ func TestRecoveryDrill(t *testing.T) {
 	restore(exitWrong, policy, share("1"), share("2"))
 	restore(exitWrong, policyPath(t, dir, "old.policy", nil, dead), share("1"), share("2"), share("3"))
 	restore(exitWrong, policyPath(t, dir, "other.policy", func(p *attest.Policy) { p.Vaults[0].Measurement[0] ^= 1 }, dead, next), share("1"), share("2"), share("3"))
+	// A policy that leaves the dead machine out cannot check its receipts, and
+	// that is said; what is granted last counts.
+	late := &site{t: t, dir: t.TempDir(), platform: 3}
+	all, err := os.ReadFile(dead.db())
+	if err != nil {
+		t.Fatal(err)
+	}
+	laid(t, late.dir, "blobs.db", all)
+	if err := late.vault(tenant, true); !errors.Is(err, vault.ErrRestoring) {
+		t.Fatal(err)
+	}
+	text, _ = palmctl(t, exitDone, "recovery", "restore", "--db", late.db(), "--operator", owner,
+		"--policy", policyPath(t, dir, "late.policy", nil, late), share("1"), share("5"), share("3"))
+	if !strings.Contains(text, "1 receipts in the store are not believed") {
+		t.Errorf("%s", text)
+	}
 	says := restore(exitDone, policy, share("1"), share("5"), share("3"))
 	if !strings.Contains(says, "3 people") || !strings.Contains(says, "1 of these are newer than the store") {
 		t.Errorf("%s", says)
