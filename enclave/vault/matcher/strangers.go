@@ -23,7 +23,7 @@ type tail struct {
 // margins of safety that were chosen, not fitted, after the law had been held
 // against real development sets, which therefore no longer check it
 // independently. On both bands a rate of 1e-6 is granted only where the law
-// alone would say 5e-9, on one band 1e-10.
+// alone would say 6e-9, on one band 1e-10.
 var allowance = [4]float64{OnlyRGB: 1.6, OnlyNIR: 1.6, BothBands: 4.0 / 3}
 
 // margin is how much nearer the named person must be than the next one, in
