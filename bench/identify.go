@@ -38,7 +38,8 @@ func identify(b *bench) error {
 		if p50 == 0 || p95 == 0 {
 			return fmt.Errorf("search among %d: no figures in:\n%s", palms, text)
 		}
-		name, note := fmt.Sprintf("1:N among %d palms, p95", palms), fmt.Sprintf("by the clock, all cores; p50 %s ms", short(p50))
+		name := fmt.Sprintf("1:N among %d palms, p95", palms)
+		note := fmt.Sprintf("by the clock, all cores; p50 %s ms; CPU time %s ms in all, at best", short(p50), short(metric(text, "cpu-ms")))
 		if want := searchWant[palms]; want > 0 {
 			b.below(name, p95, "ms", want, note)
 		} else {
