@@ -120,6 +120,12 @@ var table = []mutant{
 	{Row: "T10", Name: "a device forgets the last epoch that it saw",
 		Edits:   []edit{{"enclave/attest/seen.go", "if c.Epoch < s.Epoch {", "if false {"}},
 		Package: "enclave/attest", Run: "TestGuardRemembers"},
+	{Row: "T10", Name: "what devices remember can be counted up by restarts",
+		Edits:   []edit{{vault + "/vault.go", "changes := v.gallery.Changes(h.Tenant)", "changes := v.gallery.Epoch()"}},
+		Package: vault, Run: "TestHostThatOwnsTheCounter"},
+	{Row: "T10", Name: "a change is not counted",
+		Edits:   []edit{{gallery + "/draft.go", "s.changes++", "s.changes += 0"}},
+		Package: vault, Run: "TestHostThatOwnsTheCounter"},
 
 	{Row: "T13", Name: "secrets open on another board",
 		Edits:   []edit{{"enclave/attest/tpm/policy.go", "BoardPCRs = []uint{0, 1, 2, 3, 5, 6, 7}", "BoardPCRs = []uint{0}"}},
