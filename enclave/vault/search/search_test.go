@@ -363,7 +363,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// The first stage keeps exactly the nearest, ties by slot, however its lanes share the work.
+// The first stage keeps exactly the nearest, ties by slot, however its lanes share
+// the work, also where whole crowds score the same.
 func TestFirstKeepsTheNearest(t *testing.T) {
 	x := New(wire.Left)
 	defer x.Close()
@@ -371,6 +372,16 @@ func TestFirstKeepsTheNearest(t *testing.T) {
 	x.fillShared(t, palms)
 	x.planFor = func(int) plan { return plan{coarse: 3, kept: kept, fine: 1, keptFine: 1, shortlist: 1} }
 	p := matcher.NewProbe(drawn(t, 1, 1))
+	checkFirst(t, x, p)
+	crowd := [3][kernel.FineWords]uint64{x.code(0), x.code(1), x.code(2)}
+	for slot := range palms {
+		x.setCode(slot, &crowd[slot*slot/7%3])
+	}
+	checkFirst(t, x, p)
+}
+
+func checkFirst(t *testing.T, x *Index, p *matcher.Probe) {
+	t.Helper()
 	s := borrow()
 	defer s.giveBack()
 	s.begin(x, p)
@@ -387,7 +398,7 @@ func TestFirstKeepsTheNearest(t *testing.T) {
 		s.first()
 		got := slices.Clone(s.keys)
 		slices.Sort(got)
-		if !slices.Equal(got, want[:kept]) {
+		if !slices.Equal(got, want[:s.plan.kept]) {
 			t.Fatal("others are kept")
 		}
 	}
