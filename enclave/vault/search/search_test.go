@@ -283,9 +283,8 @@ func TestSearchAllocatesNothing(t *testing.T) {
 	g.fill(t, 500)
 	g.planFor = narrow
 	p := matcher.NewProbe(drawn(t, 1, 5))
-	near := testing.AllocsPerRun(3, func() { p.Compare(g.entries[0].Captures[0]) })
-	if n := testing.AllocsPerRun(5, func() { g.Search(p, sure) }); n > 22*near {
-		t.Errorf("%v allocations a search, of which comparisons ask for %v each", n, near)
+	if n := testing.AllocsPerRun(5, func() { g.Search(p, sure) }); n > 0 {
+		t.Errorf("%v allocations a search", n)
 	}
 }
 
