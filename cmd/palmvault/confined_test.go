@@ -10,10 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"volar/enclave/confine"
-	"volar/wire"
 )
 
 // report is what the program of releases says of itself on this machine.
@@ -82,41 +80,4 @@ func TestSystemCallsOfASoak(t *testing.T) {
 		t.Errorf("the soak hardly ran: %v", seen)
 	}
 	t.Logf("%v", seen)
-}
-
-// A session whose answer waits for its tick holds up no other, however many
-// there are.
-func TestSessionsDoNotWaitForEachOther(t *testing.T) {
-	r := start(t)
-	const sessions = 24
-	done := make(chan time.Duration, sessions)
-	s := make([]func() error, sessions)
-	for i := range s {
-		link := r.dial()
-		s[i] = func() error {
-			_, err := r.wave(link, wire.Identify, wire.Person{}, wire.Left, byte(i))
-			return err
-		}
-	}
-	began := time.Now()
-	for _, wave := range s {
-		go func() {
-			if err := wave(); err != nil {
-				t.Error(err)
-			}
-			done <- time.Since(began)
-		}()
-	}
-	for range s {
-		<-done
-	}
-	one := time.Now()
-	if err := s[0](); err != nil {
-		t.Error(err)
-	}
-	alone := time.Since(one)
-	if all := time.Since(began); all > sessions*alone/2 {
-		t.Errorf("%d sessions at once took %v, one alone %v: they take turns", sessions, all, alone)
-	}
-	r.stop()
 }
