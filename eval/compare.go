@@ -16,14 +16,21 @@ type probed struct {
 }
 
 // thresholds are the product's, by index of FalseMatchRates and by set of bands.
-var thresholds = func() (t [len(FalseMatchRates)][matcher.BothBands + 1]float64) {
+type thresholds [len(FalseMatchRates)][matcher.BothBands + 1]float64
+
+func (o *Options) thresholds() (t thresholds) {
 	for i, f := range FalseMatchRates {
 		for b := range t[i] {
-			t[i][b] = matcher.Policy{FPIR: f.Rate}.Threshold(matcher.Bands(b), 1)
+			t[i][b] = o.policy(f.Rate).Threshold(matcher.Bands(b), 1)
 		}
 	}
 	return t
-}()
+}
+
+// policy is the product's for a rate.
+func (o *Options) policy(rate float64) matcher.Policy {
+	return matcher.Policy{FPIR: rate, Renewable: o.Scheme != nil}
+}
 
 // compare scores one probe against one entry: the nearest of its captures, by
 // fusion and by band. It returns how many comparisons that took.
@@ -64,7 +71,7 @@ func (r *run) compare(p *probed, e *entry, into *Scores) (n int) {
 	}
 	for i, f := range FalseMatchRates {
 		// The threshold is looked up first because working it out anew for every stranger costs more than the comparison.
-		accepted := best.Fused < thresholds[i][best.Bands] && matcher.Policy{FPIR: f.Rate}.Accepts(best, 1)
+		accepted := best.Fused < r.thresholds[i][best.Bands] && r.options.policy(f.Rate).Accepts(best, 1)
 		if genuine && !accepted {
 			into.Decisions[i].GenuineRefused++
 		}

@@ -87,6 +87,7 @@ type Selection struct {
 
 	ProbeBands string  `json:"probe_bands,omitempty"` // where they differ from the gallery's
 	Degrade    string  `json:"degrade,omitempty"`     // what was done to the probes first
+	Tenant     string  `json:"tenant,omitempty"`      // whose scheme codes were made in, see TenantKey
 	Synthetic  int     `json:"synthetic,omitempty"`   // people, in place of a manifest
 	Gate       float64 `json:"gate,omitempty"`        // Options.Gate
 	Seed       uint64  `json:"seed"`                  // of whatever was drawn at random

@@ -21,6 +21,8 @@ type Options struct {
 	// Gate is the quality (matcher.Capture.Quality) under which a capture is
 	// refused in the rates with the gate; what matcher.Encode refuses by itself has failed in all.
 	Gate float64
+	// Scheme codes gallery and probes; nil is the plain one.
+	Scheme *matcher.Scheme
 	// Workers is how many probes are scored at once; 0 is one a processor.
 	Workers int
 	// Progress, where set, is told after each step of each stage; calls do not overlap.
@@ -76,7 +78,7 @@ func Run(ctx context.Context, gallery, probes []Sample, o Options) (*Scores, err
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	r := &run{options: o, failed: map[string]bool{}, poor: map[string]bool{}, inGallery: map[string]bool{}, inProbes: map[string]bool{}}
+	r := &run{options: o, thresholds: o.thresholds(), failed: map[string]bool{}, poor: map[string]bool{}, inGallery: map[string]bool{}, inProbes: map[string]bool{}}
 	for _, s := range gallery {
 		r.inGallery[s.ID] = true
 	}
@@ -94,6 +96,7 @@ func Run(ctx context.Context, gallery, probes []Sample, o Options) (*Scores, err
 
 type run struct {
 	options             Options
+	thresholds          thresholds
 	inGallery, inProbes map[string]bool
 	entries             []entry
 
@@ -179,7 +182,7 @@ func (r *run) encode(s *Sample) (*matcher.Capture, bool, error) {
 	began := time.Now()
 	var c *matcher.Capture
 	if err == nil {
-		c, err = matcher.Encode(hand, views)
+		c, err = r.options.Scheme.Encode(hand, views)
 	}
 	took := time.Since(began)
 	r.lock.Lock()

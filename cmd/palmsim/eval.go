@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"volar/enclave/vault/matcher"
 	"volar/eval"
 )
 
@@ -15,6 +16,7 @@ import (
 type evalFlags struct {
 	what        eval.Selection
 	identify    bool
+	unlink      int
 	gallerySize int
 	cache       string
 	json, html  string
@@ -63,6 +65,8 @@ Exit codes: 0 measured, 1 nothing to measure or an output could not be written,
 	c.Flags().IntVar(&f.what.Enrol, "enrol", 0, "enrol the first `K` captures of each palm and count the nearest; 0 compares capture with capture, and enrols one to identify")
 	c.Flags().StringVar(&f.what.Degrade, "degrade", "", "make the probes worse first: `phone`, as a phone photographs them")
 	c.Flags().Float64Var(&f.what.Gate, "gate", 0, "report also without captures of a lower `quality`: the strength of the lines, of real skin 2.5 to 5")
+	c.Flags().StringVar(&f.what.Tenant, "tenant", "", "code everything in the renewable scheme of a tenant of this `name`")
+	c.Flags().IntVar(&f.unlink, "unlinkable", 0, "measure how well codes of two tenants can be linked, over this many `pairs` of tenants")
 	c.Flags().Uint64Var(&f.what.Seed, "seed", 1, "`number` that decides whatever is drawn at random")
 	c.Flags().BoolVar(&f.identify, "identify", false, "search for each probe in place of comparing it with every other")
 	c.Flags().IntVar(&f.gallerySize, "gallery-size", 0, "`palms` of a hand that --identify searches")
@@ -80,6 +84,12 @@ func runEval(c *cobra.Command, f evalFlags) error {
 	}
 	start := time.Now()
 	o := eval.Options{Enrol: f.what.Enrol, Gate: f.what.Gate, Workers: f.workers, Progress: progress(c.ErrOrStderr(), start)}
+	if f.what.Tenant != "" {
+		o.Scheme = matcher.NewScheme(eval.TenantKey(f.what.Tenant))
+	}
+	if f.unlink > 0 {
+		return f.unlinkability(c, set, o)
+	}
 	if f.identify {
 		searches, err := f.search(c.Context(), set, o)
 		if err != nil {
@@ -100,6 +110,21 @@ func runEval(c *cobra.Command, f evalFlags) error {
 		return err
 	}
 	return f.write(c, report, func(w io.Writer) error { return report.WriteHTML(w, scores) })
+}
+
+// unlinkability measures across tenants in place of error rates.
+func (f *evalFlags) unlinkability(c *cobra.Command, set *evalSet, o eval.Options) error {
+	u, err := eval.MeasureUnlinkability(c.Context(), set.gallery, set.probes, f.unlink, o)
+	if err != nil {
+		return usageError{err}
+	}
+	switch f.json {
+	case "":
+		return u.WriteText(c.OutOrStdout())
+	case "-":
+		return u.WriteJSON(c.OutOrStdout())
+	}
+	return writeTo(f.json, u.WriteJSON)
 }
 
 // A report can be written for machines and for people.

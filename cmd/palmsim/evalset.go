@@ -20,12 +20,16 @@ type evalSet struct {
 // check finds what does not go together.
 func (f *evalFlags) check() error {
 	switch {
-	case f.what.Enrol < 0 || f.workers < 0 || f.what.Synthetic < 0 || f.gallerySize < 0:
-		return errors.New("eval: --enrol, --workers, --synthetic and --gallery-size must not be negative")
+	case f.what.Enrol < 0 || f.workers < 0 || f.what.Synthetic < 0 || f.gallerySize < 0 || f.unlink < 0:
+		return errors.New("eval: --enrol, --workers, --synthetic, --gallery-size and --unlinkable must not be negative")
 	case (f.what.Manifest == "") == (f.what.Synthetic == 0):
 		return errors.New("eval: one of --manifest and --synthetic is needed")
 	case f.what.Manifest != "" && f.what.Bands == "":
 		return errors.New("eval: --manifest needs --bands, what the set calls each band: rgb=NAME,nir=NAME")
+	case f.unlink > 0 && (f.identify || f.what.Tenant != "" || f.html != ""):
+		return errors.New("eval: --unlinkable measures between tenants of its own and writes no page: leave --identify, --tenant and --html away")
+	case f.identify && f.what.Tenant != "":
+		return errors.New("eval: --tenant measures comparisons: leave --identify away")
 	case f.identify != (f.gallerySize > 0):
 		return errors.New("eval: --identify and --gallery-size need each other")
 	}

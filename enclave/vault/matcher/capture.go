@@ -28,8 +28,9 @@ var (
 // near-infrared view, or of both. It is a secret: it has no text form, and
 // Wipe forgets it.
 type Capture struct {
-	hand  wire.Hand
-	bands [2]*signature // by bandIndex; nil where the wave had no such view
+	scheme *Scheme
+	hand   wire.Hand
+	bands  [2]*signature // by bandIndex; nil where the wave had no such view
 }
 
 // A signature is what a Capture holds of one band.
@@ -57,7 +58,12 @@ const leastStrength = 0.8
 // Wipe, so that NewProbe can turn them. The error is ErrUnusable where a
 // view shows too little skin or no lines.
 func Encode(hand wire.Hand, views []wire.View) (*Capture, error) {
-	c := new(Capture)
+	return (*Scheme)(nil).Encode(hand, views)
+}
+
+// Encode is the function Encode in this scheme.
+func (s *Scheme) Encode(hand wire.Hand, views []wire.View) (*Capture, error) {
+	c := &Capture{scheme: s}
 	if err := c.Encode(hand, views); err != nil {
 		return nil, err
 	}
@@ -95,7 +101,7 @@ func (c *Capture) encode(hand wire.Hand, views []wire.View) error {
 		if c.bands[at] == nil {
 			c.bands[at] = &signature{code: new(code)}
 		}
-		if err := c.bands[at].encode(v); err != nil {
+		if err := c.bands[at].encode(v, c.scheme.filters(at)); err != nil {
 			return err
 		}
 	}
@@ -131,7 +137,7 @@ type drawingWork struct {
 	encoding
 }
 
-func (s *signature) encode(v *wire.View) error {
+func (s *signature) encode(v *wire.View, with *filters) error {
 	s.valid = validOf(v)
 	if n := s.valid.count(); float64(n) < leastValid*cells*cells {
 		return fmt.Errorf("matcher: encode: %v view: %d of %d cells valid: %w", v.Band, n, cells*cells, ErrUnusable)
@@ -141,7 +147,7 @@ func (s *signature) encode(v *wire.View) error {
 	}
 	w := drawing.Get().(*drawingWork)
 	s.field.set(&w.normaliser, v.Pix, v.Band.Channels())
-	s.strength = w.encode(s.field, &s.valid, s.code)
+	s.strength = w.encode(s.field, with, &s.valid, s.code)
 	drawing.Put(w)
 	if s.strength < leastStrength {
 		return fmt.Errorf("matcher: encode: %v view: lines of strength %.2f, want %.1f: %w", v.Band, s.strength, leastStrength, ErrUnusable)

@@ -40,10 +40,10 @@ type encoding struct {
 
 // encode runs the enrolled filters over a field. strength is the mean size of
 // their answers at valid cells, in local standard deviations.
-func (e *encoding) encode(f *field, valid *validity, c *code) (strength float64) {
+func (e *encoding) encode(f *field, with *filters, valid *validity, c *code) (strength float64) {
 	*c = code{}
 	sum := int64(0)
-	kernel.Filter(e.answers[:], f.pix[:], fieldStride, grid[:], taps[even])
+	kernel.Filter(e.answers[:], f.pix[:], fieldStride, grid[:], with[upright])
 	for k := range planes {
 		plane := e.answers[k*cells*cells:][:cells*cells]
 		least := e.fragileBelow(plane, valid)

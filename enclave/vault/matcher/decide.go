@@ -18,6 +18,16 @@ type Policy struct {
 	// FPIR is the wanted share of strangers' searches that name somebody,
 	// and of wrong claims that are verified: above 0 and below 1.
 	FPIR float64
+	// Renewable says that the codes were made in a tenant's Scheme.
+	Renewable bool
+}
+
+// tails are how far strangers lie apart.
+func (y Policy) tails() *[4]tail {
+	if y.Renewable {
+		return &keyed
+	}
+	return &strangers
 }
 
 // A Result is the answer of a search. The zero Result names nobody.
@@ -154,7 +164,8 @@ func (y Policy) Accepts(s Score, n int) bool {
 		return true
 	}
 	weak := math.Log(weakRate)
-	return s.RGB < strangers[OnlyRGB].quantile(weak) && s.NIR < strangers[OnlyNIR].quantile(weak)
+	tails := y.tails()
+	return s.RGB < tails[OnlyRGB].quantile(weak) && s.NIR < tails[OnlyNIR].quantile(weak)
 }
 
 // Threshold is the distance that the best of n comparisons with strangers
@@ -165,7 +176,7 @@ func (y Policy) Threshold(b Bands, n int) float64 {
 	if !(y.FPIR > 0 && y.FPIR < 1) || n < 1 || b == 0 || b > BothBands {
 		return 0
 	}
-	t := &strangers[b]
+	t := &y.tails()[b]
 	below := t.median - t.quantile(math.Log(y.FPIR)-math.Log(float64(n)))
 	return max(t.median-float64(allowance[b]*below), 0)
 }

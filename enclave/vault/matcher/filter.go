@@ -19,30 +19,43 @@ const (
 	filterReach = 10              // taps to either side of the centre: support * sigmaAlong * wavelength / tapStep, rounded down
 )
 
-// The filters stand in two banks of planes orientations, 180/planes degrees
-// apart: the even bank, which templates are made with, begins at 0 degrees, the odd one
-// half a step on. A probe is turned by taking its orientations from either.
+// The filters stand in banks, turned by bankTurn to either side: a probe is
+// turned by taking the bank whose turn is nearest, which is less than half of what a
+// filter's answer is wide.
 const (
-	even = iota
-	odd
+	upright = iota
+	turnedLeft
+	turnedRight
 	banks
+	bankTurn = 15.0 // degrees
 )
 
-// taps holds the banks as kernel.Filter reads them.
-var taps = func() (t [banks][]int16) {
-	for bank := range t {
+// filters holds the banks of one band as kernel.Filter reads them.
+type filters [banks][]int16
+
+// plain are the filters of the plain scheme, 180/planes degrees apart and even in phase.
+var plain = func() filters {
+	var g [planes]gabor
+	for k := range g {
+		g[k] = gabor{float64(k) * math.Pi / planes, wavelength, 0}
+	}
+	return filtersOf(g)
+}()
+
+func filtersOf(g [planes]gabor) (f filters) {
+	for bank, turn := range [banks]float64{upright: 0, turnedLeft: -bankTurn, turnedRight: bankTurn} {
 		const rows = 2*filterReach + 1
-		t[bank] = make([]int16, rows*kernel.Filters*kernel.Taps)
-		for k := range planes {
-			angle := (float64(k) + float64(bank)/banks) * math.Pi / planes
-			for _, p := range gabor(angle) {
-				t[bank][((filterReach+p.y)*kernel.Filters+k)*kernel.Taps+filterReach+p.x] += p.weight
-				t[bank][((filterReach-p.y)*kernel.Filters+k)*kernel.Taps+filterReach-p.x] += p.weight
+		f[bank] = make([]int16, rows*kernel.Filters*kernel.Taps)
+		for k := range g {
+			turned := g[k]
+			turned.angle += turn * math.Pi / 180
+			for _, p := range turned.taps() {
+				f[bank][((filterReach+p.y)*kernel.Filters+k)*kernel.Taps+filterReach+p.x] = p.weight
 			}
 		}
 	}
-	return t
-}()
+	return f
+}
 
 // grid and dense are the centres of the filters, as kernel.Filter takes them:
 // the cells of a template, and every point of the field.
@@ -64,47 +77,46 @@ func cellPoint(cell int) int {
 	return cell/cells*step*points + cell%cells*step
 }
 
-// A tap is a pair of points that lie opposite each other about the filter's centre.
+// A tap is one point of a filter.
 type tap struct {
-	x, y   int // points from the centre; the other is at -x, -y
+	x, y   int // points from the centre
 	weight int16
 }
 
-// gabor lists one half of a filter whose stripes stand across the direction
-// angle (radians); the other half mirrors it. The centre is its own mirror and has half its weight.
-func gabor(angle float64) []tap {
-	const across, along = sigmaAcross * wavelength, sigmaAlong * wavelength
-	sin, cos := math.Sincos(angle)
+// A gabor is a filter whose stripes stand across the direction angle.
+type gabor struct {
+	angle  float64 // radians
+	length float64 // of the wave, pixels
+	phase  float64 // radians; 0 is even and answers most negatively on a dark line
+}
+
+// taps lists the filter's points. Its mean is taken away in proportion to its bell.
+func (g gabor) taps() []tap {
+	across, along := sigmaAcross*g.length, sigmaAlong*wavelength
+	sin, cos := math.Sincos(g.angle)
 	type point struct {
 		x, y       int
 		bell, wave float64
 	}
 	var all []point
 	var bells, waves float64
-	for j := 0; j <= filterReach; j++ {
+	for j := -filterReach; j <= filterReach; j++ {
 		for i := -filterReach; i <= filterReach; i++ {
-			if j == 0 && i < 0 {
-				continue
-			}
 			x, y := float64(i*tapStep), float64(j*tapStep)
 			u, v := (float64(x*cos)+float64(y*sin))/across, (float64(y*cos)-float64(x*sin))/along
 			if float64(u*u)+float64(v*v) > support*support {
 				continue
 			}
-			half := 1.0
-			if i == 0 && j == 0 {
-				half = 0.5
-			}
-			bell := half * math.Exp(-(float64(u*u)+float64(v*v))/2)
-			wave := bell * math.Cos(2*math.Pi*u*across/wavelength)
+			bell := math.Exp(-(float64(u*u) + float64(v*v)) / 2)
+			wave := bell * math.Cos(float64(2*math.Pi*u*across/g.length)+g.phase)
 			all = append(all, point{i, j, bell, wave})
 			bells += bell
 			waves += wave
 		}
 	}
-	half := make([]tap, 0, len(all))
+	out := make([]tap, 0, len(all))
 	for _, p := range all {
-		half = append(half, tap{p.x, p.y, int16(math.Round(tapUnit * (p.wave - float64(p.bell*waves/bells))))})
+		out = append(out, tap{p.x, p.y, int16(math.Round(tapUnit * (p.wave - float64(p.bell*waves/bells))))})
 	}
-	return half
+	return out
 }

@@ -58,19 +58,19 @@ func (p *Probe) Set(c *Capture) {
 		if p.bands[i] == nil {
 			p.bands[i] = new(turns)
 		}
-		p.bands[i].set(s)
+		p.bands[i].set(s, c.scheme.filters(i))
 	}
 }
 
-func (t *turns) set(s *signature) {
+func (t *turns) set(s *signature, with *filters) {
 	t.n = 1
-	upright := &t.poses[0]
-	for phase := range upright.phases {
-		upright.phases[phase] = *s.code // a template knows no place between its cells
+	first := &t.poses[0]
+	for phase := range first.phases {
+		first.phases[phase] = *s.code // a template knows no place between its cells
 	}
 	if s.field != nil {
 		w := working.Get().(*reliefWork)
-		w.relief.set(&w.turning, s.field, &s.valid)
+		w.relief.set(&w.turning, s.field, with, &s.valid)
 		t.n = len(t.poses)
 		for i := range t.poses {
 			for phase := range t.poses[i].phases {

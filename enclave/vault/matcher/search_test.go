@@ -103,11 +103,11 @@ func TestFiltersFit(t *testing.T) {
 }
 
 func TestFiltersHaveNoMean(t *testing.T) {
-	for bank := range taps {
+	for bank := range plain {
 		for k := range planes {
 			sum, size := 0, 0
-			for row := 0; row < len(taps[bank]); row += kernel.Filters * kernel.Taps {
-				for _, w := range taps[bank][row+k*kernel.Taps:][:kernel.Taps] {
+			for row := 0; row < len(plain[bank]); row += kernel.Filters * kernel.Taps {
+				for _, w := range plain[bank][row+k*kernel.Taps:][:kernel.Taps] {
 					sum += int(w)
 					size += int(max(w, -w))
 				}
@@ -133,7 +133,7 @@ func TestOrientation(t *testing.T) {
 		f := new(field)
 		f.set(new(normaliser), pix, 1)
 		var answers [planes]int32
-		kernel.Filter(answers[:], f.pix[:], fieldStride, grid[16*cells+16:][:1], taps[even])
+		kernel.Filter(answers[:], f.pix[:], fieldStride, grid[16*cells+16:][:1], plain[upright])
 		best, least := -1, int32(0)
 		for plane, a := range answers {
 			if a < least {

@@ -7,7 +7,7 @@ import (
 	"volar/wire"
 )
 
-// A template's bytes: a head of 4 (version, hand, set of bands, zero), then
+// A template's bytes: a head of 4 (version, hand, set of bands, 0; 1 where a Scheme has scattered it), then
 // for white light and for near infrared, as far as present, the code's bits
 // and the bits' care, each as planes of cells rows of 32 bits, little endian,
 // lowest bit first. A bit without care is 0, so that one code has one form.

@@ -53,26 +53,26 @@ var lattices = func() *[len(poses)][phases * phases][cells * cells]int16 {
 	return l
 }()
 
-// A relief is the signs of both banks' answers at every point of a field: in
-// the low half of a word the even bank's, in the high half the odd one's; there bit k is
-// set where plane k is negative, bit k+planes where that can be relied upon.
-type relief [points * points]uint32
+// A relief is the signs of all banks' answers at every point of a field. Each bank
+// has reliefBits of a word; of them bit k is set where plane k is
+// negative, bit k+planes where that can be relied upon.
+type relief [points * points]uint64
 
-const reliefHalf = 16 // bits
+const reliefBits = 2 * planes
 
-// set evaluates both banks at every point. What counts as fragile is
+// set evaluates the banks at every point. What counts as fragile is
 // measured on the template's grid.
-func (r *relief) set(w *turning, f *field, valid *validity) {
+func (r *relief) set(w *turning, f *field, with *filters, valid *validity) {
 	*r = relief{}
 	for bank := range banks {
-		kernel.Filter(w.answers[:], f.pix[:], fieldStride, dense[:], taps[bank])
+		kernel.Filter(w.answers[:], f.pix[:], fieldStride, dense[:], with[bank])
 		for k := range planes {
 			plane := w.answers[k*points*points:][:points*points]
 			for cell := range w.plane {
 				w.plane[cell] = plane[cellPoint(cell)]
 			}
 			least := w.fragileBelow(w.plane[:], valid)
-			sign := uint32(1) << (bank*reliefHalf + k)
+			sign := uint64(1) << (bank*reliefBits + k)
 			for i, a := range plane {
 				if abs(a) < least {
 					continue
@@ -101,17 +101,20 @@ type turning struct {
 	plane   [cells * cells]int32
 }
 
-// bankOf is where a pose takes its orientations from: plane k of the turned
-// code is plane (k+first)%planes of a bank. Turns are rounded to 180/planes/banks degrees, which
-// is less than half of what a filter's answer is wide.
-func bankOf(turn float64) (bank, first int) {
-	steps := int(math.Round(turn/(180/planes/banks))) + planes*banks
-	return steps % banks, steps / banks % planes
+// bankOf is where a pose takes its answers from.
+func bankOf(turn float64) int {
+	switch {
+	case turn < -bankTurn/2:
+		return turnedLeft
+	case turn > bankTurn/2:
+		return turnedRight
+	}
+	return upright
 }
 
 // sample makes the code of one pose and phase.
 func (r *relief) sample(pose, phase int, c *code) {
-	bank, first := bankOf(poses[pose].turn)
+	bank := bankOf(poses[pose].turn)
 	lattice := &lattices[pose][phase]
 	for y := range cells {
 		var bits, care [planes]uint32
@@ -119,16 +122,15 @@ func (r *relief) sample(pose, phase int, c *code) {
 			if at < 0 {
 				continue
 			}
-			here := r[at] >> (bank * reliefHalf)
+			here := uint32(r[at] >> (bank * reliefBits))
 			for k := range planes {
 				bits[k] |= here >> k & 1 << x
 				care[k] |= here >> (k + planes) & 1 << x
 			}
 		}
 		for w := range words {
-			low, high := (w+first)%planes, (w+words+first)%planes
-			c.Bits[y][w] = uint64(bits[low]) | uint64(bits[high])<<cells
-			c.Care[y][w] = uint64(care[low]) | uint64(care[high])<<cells
+			c.Bits[y][w] = uint64(bits[w]) | uint64(bits[w+words])<<cells
+			c.Care[y][w] = uint64(care[w]) | uint64(care[w+words])<<cells
 		}
 	}
 }

@@ -13,7 +13,7 @@ func TestUprightSampleIsTheCode(t *testing.T) {
 	for i, s := range c.bands {
 		var r relief
 		var got code
-		r.set(new(turning), s.field, &s.valid)
+		r.set(new(turning), s.field, &plain, &s.valid)
 		r.sample(0, 0, &got)
 		if got != *s.code {
 			t.Errorf("band %d: the sampled code is another", i)
