@@ -13,7 +13,7 @@ type plan struct {
 // Sizes of a plan, see README.md.
 const (
 	exhaustive   = 20_480 // palms up to which all are looked at by the fine code; no fewer stay after the first stage
-	keptShare    = 40     // of more palms one in so many stays,
+	keptShare    = 50     // of more palms one in so many stays,
 	keptMost     = 65_536 // up to this
 	fineVariants = 60
 	thirdStage   = 1024
@@ -22,7 +22,7 @@ const (
 
 // coarseVariants is how many variants the first stage tries among so many palms at most: all that the time allows.
 var coarseVariants = []struct{ palms, variants int }{
-	{400_000, fineVariants}, {700_000, 33}, {1_250_000, 17}, {5_000_000, 11}, {MaxPalms, 7},
+	{400_000, fineVariants}, {700_000, 33}, {1_250_000, 13}, {5_000_000, 11}, {MaxPalms, 7},
 }
 
 func planFor(palms int) plan {

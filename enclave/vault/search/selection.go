@@ -24,13 +24,8 @@ type histogram struct {
 	cut    uint16 // the score of the farthest of the last nearest
 }
 
-// nearest moves the n least of the keys to the front, in no order, and returns them. It counts the
-// scores and cuts at one of them, which takes two passes whatever the order was;
-// only those who share the score at the cut are put in order.
-func (h *histogram) nearest(keys []key, n int) []key {
-	if len(keys) <= n {
-		return keys
-	}
+// cutAt is the score at which the n least of more keys end.
+func (h *histogram) cutAt(keys []key, n int) uint16 {
 	clear(h.counts[:])
 	for _, k := range keys {
 		h.counts[k.score()]++
@@ -41,6 +36,33 @@ func (h *histogram) nearest(keys []key, n int) []key {
 		cut++
 	}
 	h.cut = cut
+	return cut
+}
+
+// thin keeps, in their order, the keys that score as the n least of them: n, and
+// those who share the score at the cut, unless these are as many as n again. It is nearest for those who will ask again.
+func (h *histogram) thin(keys []key, n int) []key {
+	cut, kept := h.cutAt(keys, n), 0
+	for _, k := range keys {
+		keys[kept] = k
+		if k.score() <= cut {
+			kept++
+		}
+	}
+	if kept > n+n/2 {
+		return h.nearest(keys[:kept], n)
+	}
+	return keys[:kept]
+}
+
+// nearest moves the n least of the keys to the front, in no order, and returns them. It counts the
+// scores and cuts at one of them, which takes two passes whatever the order was;
+// only those who share the score at the cut are put in order.
+func (h *histogram) nearest(keys []key, n int) []key {
+	if len(keys) <= n {
+		return keys
+	}
+	cut := h.cutAt(keys, n)
 	front, tied := 0, 0
 	for i, k := range keys {
 		switch s := k.score(); {

@@ -122,7 +122,7 @@ func (s *scratch) scanLane(i int) {
 			l.keys = append(l.keys, newKey(scores[hit], uint32(first)+hit))
 		}
 		if len(l.keys) >= 2*s.plan.kept {
-			l.keys = l.count.nearest(l.keys, s.plan.kept)
+			l.keys = l.count.thin(l.keys, s.plan.kept)
 			s.lower(uint32(l.count.cut) + 1)
 			l.bound = l.count.cut
 		}
