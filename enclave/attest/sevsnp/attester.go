@@ -1,7 +1,6 @@
 package sevsnp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -11,53 +10,24 @@ import (
 	"volar/enclave/attest/tsm"
 )
 
-// Attester asks the kernel of the guest that it runs in.
-type Attester struct {
-	ledger *attest.Ledger
-	ask    func(in [64]byte) (tsm.Report, error)
-}
-
-var _ attest.Attester = (*Attester)(nil)
-
 // NewAttester vouches for what the ledger says. The host must pass the
 // chip's certificate to its guests (QEMU: certs-path), as clouds do.
-func NewAttester(ledger *attest.Ledger) *Attester {
-	return &Attester{ledger, func(in [64]byte) (tsm.Report, error) { return tsm.Ask(tsm.ProviderSNP, in) }}
+func NewAttester(ledger *attest.Ledger) *tsm.Attester {
+	ask := func(in [64]byte) (tsm.Report, error) { return tsm.Ask(tsm.ProviderSNP, in) }
+	return &tsm.Attester{Kind: attest.KindSNP, Ledger: ledger, Ask: ask, Body: bodyOf}
 }
 
-// Evidence implements attest.Attester.
-func (a *Attester) Evidence(ctx context.Context, reportData [64]byte) (attest.Evidence, error) {
-	e, err := a.evidence(ctx, reportData)
-	if err != nil {
-		return attest.Evidence{}, fmt.Errorf("sevsnp: evidence: %w", err)
-	}
-	return e, nil
-}
-
-func (a *Attester) evidence(ctx context.Context, reportData [64]byte) (attest.Evidence, error) {
-	if err := ctx.Err(); err != nil {
-		return attest.Evidence{}, err
-	}
-	field, log, err := a.ledger.Statement(reportData)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
-	r, err := a.ask(field)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
+// bodyOf joins a report and the certificate of its signer.
+func bodyOf(r tsm.Report) ([]byte, error) {
 	f := body{Version: version, Report: r.Out}
+	var err error
 	if f.Key, err = signer(r); err != nil {
-		return attest.Evidence{}, err
+		return nil, err
 	}
 	if err := f.check(); err != nil {
-		return attest.Evidence{}, err
+		return nil, err
 	}
-	b, err := codec.Marshal(f)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
-	return attest.Evidence{Kind: attest.KindSNP, Body: b, Log: log}, nil
+	return codec.Marshal(f)
 }
 
 // signer is the certificate of the key that signed the report, out of the

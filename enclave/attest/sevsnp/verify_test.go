@@ -147,12 +147,13 @@ func TestAttester(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := &Attester{ledger, func(in [64]byte) (tsm.Report, error) {
+	at := NewAttester(ledger)
+	at.Ask = func(in [64]byte) (tsm.Report, error) {
 		r := a.report()
 		copy(r[atData:], in[:])
 		a.sign(r)
 		return tsm.Report{Out: r, Aux: table}, nil
-	}}
+	}
 	if _, err := at.Evidence(context.Background(), data); !errors.Is(err, attest.ErrNotBound) {
 		t.Errorf("before a key is bound: %v", err)
 	}
@@ -177,7 +178,7 @@ func TestAttester(t *testing.T) {
 		"short report":    {Out: []byte{1}, Aux: table},
 		"empty table":     {Out: a.report(), Aux: make([]byte, 24)},
 	} {
-		at.ask = func([64]byte) (tsm.Report, error) { return r, nil }
+		at.Ask = func([64]byte) (tsm.Report, error) { return r, nil }
 		if _, err := at.Evidence(context.Background(), data); err == nil {
 			t.Errorf("%s: evidence", name)
 		}

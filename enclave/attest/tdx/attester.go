@@ -1,7 +1,6 @@
 package tdx
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,46 +9,11 @@ import (
 	"volar/enclave/attest/tsm"
 )
 
-// Attester asks the kernel of the trust domain that it runs in, which asks
-// the host's quoting service.
-type Attester struct {
-	ledger *attest.Ledger
-	ask    func(in [64]byte) (tsm.Report, error)
-}
-
-var _ attest.Attester = (*Attester)(nil)
-
-// NewAttester vouches for what the ledger says.
-func NewAttester(ledger *attest.Ledger) *Attester {
-	return &Attester{ledger, func(in [64]byte) (tsm.Report, error) { return tsm.Ask(tsm.ProviderTDX, in) }}
-}
-
-// Evidence implements attest.Attester.
-func (a *Attester) Evidence(ctx context.Context, reportData [64]byte) (attest.Evidence, error) {
-	e, err := a.evidence(ctx, reportData)
-	if err != nil {
-		return attest.Evidence{}, fmt.Errorf("tdx: evidence: %w", err)
-	}
-	return e, nil
-}
-
-func (a *Attester) evidence(ctx context.Context, reportData [64]byte) (attest.Evidence, error) {
-	if err := ctx.Err(); err != nil {
-		return attest.Evidence{}, err
-	}
-	field, log, err := a.ledger.Statement(reportData)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
-	r, err := a.ask(field)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
-	quote, err := trim(r.Out)
-	if err != nil {
-		return attest.Evidence{}, err
-	}
-	return attest.Evidence{Kind: attest.KindTDX, Body: quote, Log: log}, nil
+// NewAttester vouches for what the ledger says, through the host's quoting service.
+func NewAttester(ledger *attest.Ledger) *tsm.Attester {
+	ask := func(in [64]byte) (tsm.Report, error) { return tsm.Ask(tsm.ProviderTDX, in) }
+	body := func(r tsm.Report) ([]byte, error) { return trim(r.Out) }
+	return &tsm.Attester{Kind: attest.KindTDX, Ledger: ledger, Ask: ask, Body: body}
 }
 
 // trim cuts off what quoting services leave behind a quote: nothing signs it.

@@ -105,11 +105,12 @@ func TestAttester(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := &Attester{ledger, func(in [64]byte) (tsm.Report, error) {
+	at := NewAttester(ledger)
+	at.Ask = func(in [64]byte) (tsm.Report, error) {
 		p := i.parts()
 		copy(p.signed[atData:], in[:])
 		return tsm.Report{Out: append(i.assemble(p), "left behind"...)}, nil
-	}}
+	}
 	if _, err := at.Evidence(context.Background(), data); !errors.Is(err, attest.ErrNotBound) {
 		t.Errorf("before a key is bound: %v", err)
 	}
@@ -129,7 +130,7 @@ func TestAttester(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for name, out := range map[string][]byte{"short": make([]byte, signedData-1), "cut": i.assemble(i.parts())[:2000], "no quote": make([]byte, 3000)} {
-		at.ask = func([64]byte) (tsm.Report, error) { return tsm.Report{Out: out}, nil }
+		at.Ask = func([64]byte) (tsm.Report, error) { return tsm.Report{Out: out}, nil }
 		if _, err := at.Evidence(context.Background(), data); err == nil {
 			t.Errorf("%s: evidence", name)
 		}
