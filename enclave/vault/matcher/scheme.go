@@ -13,8 +13,9 @@ import (
 
 // A Scheme is how a tenant's palms are coded: which filters are used, and in
 // which order a template holds its bits. All of it follows from the tenant's
-// key, so that two tenants' codes of one palm do not match, and that after a leak a
-// new key makes new codes of the same palms. The nil Scheme is the plain one.
+// key, so that what two tenants store of one palm has nothing in common for whoever
+// lacks either key, and that after a leak a new key makes new codes of the same palms. The nil
+// Scheme is the plain one.
 //
 // The filters of each band are those of the plain scheme with orientations,
 // wavelengths and phases drawn anew, and in another order. A template's bits are
@@ -36,14 +37,14 @@ const (
 // NewScheme derives the scheme of a key.
 func NewScheme(key [32]byte) *Scheme {
 	s := new(Scheme)
-	for i, band := range []wire.Band{wire.RGB, wire.NIR} {
+	for _, band := range []wire.Band{wire.RGB, wire.NIR} {
 		seed, err := hkdf.Key(sha256.New, key[:], nil, schemeSecret+" "+band.String(), 32)
 		if err != nil {
 			panic(err) // 32 bytes are never too many
 		}
 		draw := rand.New(rand.NewChaCha8([32]byte(seed)))
-		s.taps[bandIndex(band)] = filtersOf(drawGabors(draw))
-		s.layout[i] = drawLayout(draw)
+		i := bandIndex(band)
+		s.taps[i], s.layout[i] = filtersOf(drawGabors(draw)), drawLayout(draw)
 	}
 	return s
 }
