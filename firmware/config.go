@@ -48,6 +48,10 @@ type Config struct {
 	// Trace, where set, is told what the device does. It must not block.
 	Trace func(Trace)
 
+	// Findings, where set, is told what the stages measured. It is for benches
+	// alone. It must not block.
+	Findings func(Finding)
+
 	GuideFor time.Duration // how long a hand is guided before the wave ends, by the camera's clock; 0 is 15 s
 	ShowFor  time.Duration // how long an answer is shown; 0 is 1.5 s
 }

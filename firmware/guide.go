@@ -20,6 +20,7 @@ type guidance struct {
 	before *quality.Palm // where the palm was
 	at     time.Duration // and when
 	last   hal.Cue       // what the look before asked for
+	found  func(quality.Report)
 }
 
 // look judges one pair and returns the cue to show, CueIdle for none: a cue
@@ -58,6 +59,9 @@ func (g *guidance) judge(eyes optics, p *capture.Pair, cal *hal.Calibration) hal
 		Before: g.before, Elapsed: p.Lit.At - g.at,
 	}, cal)
 	g.before, g.at = &palm, p.Lit.At
+	if g.found != nil {
+		g.found(report)
+	}
 	switch {
 	case g.want != 0 && hand != g.want:
 		return hal.CueOtherHand
