@@ -18,6 +18,23 @@ type Intrinsics struct {
 	Cy     float64 `json:"cy"`
 }
 
+// Bank is the four lamps of one band, as they were measured at the factory.
+type Bank struct {
+	// At is where the lamps stand, mm from the NIR camera's centre in the plane
+	// of its picture, x right and y down: top left, top right, bottom left,
+	// bottom right.
+	At [4][2]float64 `json:"at"`
+
+	// Card is how bright a white card is under all four at full strength, square
+	// to the NIR camera, CardDistance before it, in the middle between the
+	// cameras: share of full scale a millisecond, linear. Of White: red, green
+	// and blue of the RGB camera; of the others: of the NIR camera, 0, 0.
+	Card [3]float64 `json:"card"`
+}
+
+// CardDistance is where the white card was, mm from the NIR camera.
+const CardDistance = 100
+
 // Calibration is the geometry of a unit's pair of cameras, measured at the
 // factory. A point p in the NIR camera's frame (millimetres) has the
 // coordinates R p + T in the RGB camera's frame.
@@ -27,6 +44,10 @@ type Calibration struct {
 	R       [9]float64    `json:"r"` // row major, orthonormal
 	T       [3]float64    `json:"t"` // millimetres
 	MaxSkew time.Duration `json:"max_skew_ns"`
+
+	// Lamps are those of White, NIR850 and NIR940, in this order. Zero is
+	// unknown: such a unit guides a hand and cannot tell that it lives.
+	Lamps [3]Bank `json:"lamps,omitzero"`
 }
 
 // Check refuses what no pair of cameras can be.
@@ -68,6 +89,38 @@ func (c *Calibration) Check() error {
 	}
 	if c.MaxSkew <= 0 || c.MaxSkew > time.Second {
 		return fmt.Errorf("hal: calibration: max skew %v, allowed up to 1s", c.MaxSkew)
+	}
+	if c.Lamps == ([3]Bank{}) {
+		return nil
+	}
+	for i := range c.Lamps {
+		if err := c.Lamps[i].check(i == 0); err != nil {
+			return fmt.Errorf("hal: calibration: lamps of %v: %w", White<<i, err)
+		}
+	}
+	return nil
+}
+
+// farthestLamp is how far from the NIR camera a lamp may stand, mm.
+const farthestLamp = 200
+
+// check refuses lamps that are not where their names say, and a card that
+// gave no light. coloured is whether the bank has three channels.
+func (b *Bank) check(coloured bool) error {
+	for i, at := range b.At {
+		for k := range at {
+			if !(math.Abs(at[k]) <= farthestLamp) {
+				return fmt.Errorf("lamp %s is %g mm away, allowed %d", cornerNames[i], at[k], farthestLamp)
+			}
+		}
+	}
+	if !(b.At[0][0] < b.At[1][0] && b.At[2][0] < b.At[3][0] && b.At[0][1] < b.At[2][1] && b.At[1][1] < b.At[3][1]) {
+		return errors.New("corners are not where their names say")
+	}
+	for i, v := range b.Card {
+		if used := i == 0 || coloured; !(v >= 0 && v <= 1e3) || (v > 0) != used {
+			return fmt.Errorf("white card gives %g in channel %d", v, i)
+		}
 	}
 	return nil
 }

@@ -14,39 +14,6 @@ import (
 	"time"
 )
 
-// Light is the set of lamps on while a shot is taken. The zero Light is dark.
-type Light uint8
-
-// The lamps of a palm device.
-const (
-	White Light = 1 << iota
-	NIR850
-	NIR940
-
-	// AllLights is every lamp there is; other bits are invalid.
-	AllLights = White | NIR850 | NIR940
-)
-
-// String names the lamps: "dark", "white", "nir850", "white+nir850".
-func (l Light) String() string {
-	if l == 0 {
-		return "dark"
-	}
-	var on []string
-	for _, n := range []struct {
-		l Light
-		s string
-	}{{White, "white"}, {NIR850, "nir850"}, {NIR940, "nir940"}} {
-		if l&n.l != 0 {
-			on = append(on, n.s)
-		}
-	}
-	if rest := l &^ AllLights; rest != 0 {
-		on = append(on, fmt.Sprintf("invalid(%#x)", uint8(rest)))
-	}
-	return strings.Join(on, "+")
-}
-
 // Band says which camera a frame came from.
 type Band uint8
 
@@ -149,8 +116,8 @@ func (s *Shot) Skew() time.Duration { return (s.NIR.At - s.RGB.At).Abs() }
 
 // Check tells whether both halves are there and valid.
 func (s *Shot) Check() error {
-	if s.Light&^AllLights != 0 {
-		return fmt.Errorf("hal: shot under unknown light %v", s.Light)
+	if err := s.Light.Check(); err != nil {
+		return err
 	}
 	if s.RGB.Band != RGB || s.NIR.Band != NIR {
 		return fmt.Errorf("hal: shot holds bands %v and %v: %w", s.RGB.Band, s.NIR.Band, ErrHalf)

@@ -23,7 +23,7 @@ func TestShotCheck(t *testing.T) {
 		want string // "" is valid
 	}{
 		{"good", func(*Shot) {}, ""},
-		{"unknown light", func(s *Shot) { s.Light = 1 << 7 }, "unknown light"},
+		{"unknown light", func(s *Shot) { s.Light = 1 << 9 }, "unknown light"},
 		{"no rgb", func(s *Shot) { s.RGB = Frame{} }, "unknown format"},
 		{"no nir", func(s *Shot) { s.NIR = Frame{} }, "one band is missing"},
 		{"swapped", func(s *Shot) { s.RGB, s.NIR = s.NIR, s.RGB }, "one band is missing"},
@@ -57,16 +57,69 @@ func TestSkew(t *testing.T) {
 	}
 }
 
+// Every light there is has one name, and everything else has none.
 func TestParseLight(t *testing.T) {
-	for l := range AllLights + 1 {
+	valid := 0
+	names := map[string]bool{}
+	for l := range Light(1 << 10) {
+		if l.Check() != nil {
+			if got, err := ParseLight(l.String()); err == nil {
+				t.Errorf("%#x is no light and is read from %q as %v", uint16(l), l, got)
+			}
+			continue
+		}
+		valid++
 		got, err := ParseLight(l.String())
-		if err != nil || got != l {
+		if err != nil || got != l || names[l.String()] {
 			t.Errorf("ParseLight(%q) = %v, %v", l, got, err)
 		}
+		names[l.String()] = true
 	}
-	for _, s := range []string{"", "White", "white+white", "nir850+white", "dark+white", "white+", "invalid(0x80)", strings.Repeat("white+", 99)} {
+	if want := 1 + 7*15*4; valid != want {
+		t.Errorf("%d lights, want %d", valid, want)
+	}
+	for _, s := range []string{"", "White", "white+white", "nir850+white", "dark+white", "white+", "invalid(0x80)", strings.Repeat("white+", 99),
+		"dark/50", "dark@tl", "@tl", "white@", "white@tl,tl", "white@tr,tl", "white@tl,tr,bl,br", "white/100", "white/0", "white/", "white/50/50",
+		"white@tl@tr", "white/50@tl"} {
 		if l, err := ParseLight(s); err == nil {
 			t.Errorf("ParseLight(%q) = %v, want an error", s, l)
+		}
+	}
+}
+
+func TestLight(t *testing.T) {
+	for _, c := range []struct {
+		light    Light
+		name     string
+		bands    Light
+		corners  uint8
+		strength float64
+	}{
+		{0, "dark", 0, 0, 0},
+		{White, "white", White, 15, 1},
+		{White | NIR850, "white+nir850", White | NIR850, 15, 1},
+		{NIR850 | TopLeft, "nir850@tl", NIR850, 1, 1},
+		{NIR940 | Half, "nir940/50", NIR940, 15, 0.5},
+		{White | NIR940 | TopLeft | TopRight | BottomRight | ThreeQuarters, "white+nir940@tl,tr,br/75", White | NIR940, 11, 0.75},
+		{NIR850 | BottomLeft | Quarter, "nir850@bl/25", NIR850, 4, 0.25},
+	} {
+		if c.light.Check() != nil || c.light.String() != c.name || c.light.Bands() != c.bands || c.light.Corners() != c.corners || c.light.Strength() != c.strength {
+			t.Errorf("%v: bands %v, corners %d, strength %g", c.light, c.light.Bands(), c.light.Corners(), c.light.Strength())
+		}
+		if c.light == 0 {
+			continue
+		}
+		if l, err := LightOf(c.bands, c.corners, int(4*c.strength)); err != nil || l != c.light {
+			t.Errorf("LightOf(%v) = %v, %v", c.light, l, err)
+		}
+	}
+	for _, bad := range []struct {
+		bands    Light
+		at       uint8
+		quarters int
+	}{{0, 1, 4}, {White, 0, 4}, {White, 16, 4}, {White, 1, 0}, {White, 1, 5}, {8, 1, 4}} {
+		if l, err := LightOf(bad.bands, bad.at, bad.quarters); err == nil {
+			t.Errorf("LightOf(%+v) = %v", bad, l)
 		}
 	}
 }
@@ -118,6 +171,11 @@ func goodCalibration() Calibration {
 	return Calibration{NIR: cam, RGB: cam, R: [9]float64{1, 0, 0, 0, 1, 0, 0, 0, 1}, T: [3]float64{25, 0, 0}, MaxSkew: 5 * time.Millisecond}
 }
 
+func lit(c *Calibration) {
+	at := [4][2]float64{{-20, -15}, {45, -15}, {-20, 15}, {45, 15}}
+	c.Lamps = [3]Bank{{at, [3]float64{0.1, 0.12, 0.1}}, {at, [3]float64{0.1}}, {at, [3]float64{0.07}}}
+}
+
 func TestCalibrationCheck(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -134,6 +192,15 @@ func TestCalibrationCheck(t *testing.T) {
 		{"far apart", func(c *Calibration) { c.T[1] = 2000 }, false},
 		{"no skew", func(c *Calibration) { c.MaxSkew = 0 }, false},
 		{"endless skew", func(c *Calibration) { c.MaxSkew = time.Minute }, false},
+		{"lamps", lit, true},
+		{"lamp NaN", func(c *Calibration) { lit(c); c.Lamps[1].At[0][1] = math.NaN() }, false},
+		{"lamp far off", func(c *Calibration) { lit(c); c.Lamps[2].At[1][0] = 201 }, false},
+		{"left and right exchanged", func(c *Calibration) { lit(c); a := &c.Lamps[0].At; a[0], a[1] = a[1], a[0] }, false},
+		{"top and bottom exchanged", func(c *Calibration) { lit(c); a := &c.Lamps[0].At; a[0], a[2] = a[2], a[0] }, false},
+		{"a bank without lamps", func(c *Calibration) { lit(c); c.Lamps[2] = Bank{} }, false},
+		{"no card", func(c *Calibration) { lit(c); c.Lamps[0].Card[1] = 0 }, false},
+		{"coloured infrared", func(c *Calibration) { lit(c); c.Lamps[1].Card[2] = 1 }, false},
+		{"card infinite", func(c *Calibration) { lit(c); c.Lamps[1].Card[0] = math.Inf(1) }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cal := goodCalibration()

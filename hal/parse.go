@@ -1,45 +1,6 @@
 package hal
 
-import (
-	"fmt"
-	"strings"
-)
-
-// ParseLight is the inverse of Light.String: "dark", "white", "white+nir850".
-// It refuses a lamp named twice and lamps in another order, so a set has one name.
-func ParseLight(s string) (Light, error) {
-	if s == "dark" {
-		return 0, nil
-	}
-	if len(s) > 64 {
-		return 0, fmt.Errorf("hal: light named in %d bytes, allowed 64", len(s))
-	}
-	var l Light
-	for _, name := range strings.Split(s, "+") {
-		switch name {
-		case "white":
-			l |= White
-		case "nir850":
-			l |= NIR850
-		case "nir940":
-			l |= NIR940
-		default:
-			return 0, fmt.Errorf("hal: unknown light %q", s)
-		}
-	}
-	if l.String() != s {
-		return 0, fmt.Errorf("hal: light %q is written %q", s, l)
-	}
-	return l, nil
-}
-
-// Check refuses lamps that do not exist.
-func (l Light) Check() error {
-	if l&^AllLights != 0 {
-		return fmt.Errorf("hal: unknown light %v", l)
-	}
-	return nil
-}
+import "fmt"
 
 // ParseFormat is the inverse of Format.String.
 func ParseFormat(s string) (Format, error) {

@@ -17,7 +17,7 @@ import (
 func bursts(t *testing.T, n int) []byte {
 	var list []Item
 	for range n {
-		for _, l := range []hal.Light{0, hal.White, hal.NIR850, hal.NIR940, hal.NIR850 | hal.NIR940} {
+		for _, l := range haltest.Lights {
 			list = append(list, Item{Shot: shot(len(list), l)})
 		}
 	}
@@ -58,7 +58,7 @@ func TestRecorderWritesWhatItPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec := Record(play(t, b), w)
-	for _, l := range []hal.Light{0, hal.White, hal.NIR850, hal.NIR940, hal.NIR850 | hal.NIR940, 0} {
+	for _, l := range append(haltest.Lights[:5:5], 0) {
 		if _, err := rec.Shoot(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestRecorderReportsAFullDisk(t *testing.T) {
 	rec := Record(play(t, bursts(t, 3)), w)
 	for n := range 15 {
 		var s hal.Shot
-		l := []hal.Light{0, hal.White, hal.NIR850, hal.NIR940, hal.NIR850 | hal.NIR940}[n%5]
+		l := haltest.Lights[n%5]
 		if s, err = rec.Shoot(t.Context(), l); err != nil {
 			if s.RGB.Pix != nil {
 				t.Error("a shot beside an error")

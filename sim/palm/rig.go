@@ -2,6 +2,7 @@ package palm
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"volar/hal"
@@ -51,7 +52,8 @@ type Rig struct {
 }
 
 // DefaultRig is the unit of board "sim": 94 degrees wide cameras 25 mm apart,
-// four lamps of each colour round them.
+// four lamps of each colour round them: top left, top right, bottom left,
+// bottom right.
 func DefaultRig() Rig {
 	lamps := func(dx, dy, power float64) []Lamp {
 		return []Lamp{
@@ -60,7 +62,7 @@ func DefaultRig() Rig {
 		}
 	}
 	r := rotation(0.004, -0.006, 0.003)
-	return Rig{
+	rig := Rig{
 		Calibration: hal.Calibration{
 			NIR:     hal.Intrinsics{Width: 640, Height: 480, Fx: 295, Fy: 295.4, Cx: 318.6, Cy: 241.2},
 			RGB:     hal.Intrinsics{Width: 640, Height: 480, Fx: 301.5, Fy: 301.2, Cx: 322.3, Cy: 237.5},
@@ -83,11 +85,33 @@ func DefaultRig() Rig {
 		Room: Room{White: 1, NIR: 1, Seed: 1},
 		Seed: 1,
 	}
+	rig.measureLamps()
+	return rig
+}
+
+// measureLamps is what the factory does: it notes where the lamps stand and
+// what a white card gives back under those of each band.
+func (r *Rig) measureLamps() {
+	card := vec{midway, 0, hal.CardDistance}
+	for i, lamps := range [][]Lamp{r.White, r.NIR850, r.NIR940} {
+		light, b := hal.White<<i, &r.Calibration.Lamps[i]
+		for k, l := range lamps {
+			b.At[k] = [2]float64{l.X, l.Y}
+		}
+		band, channels := hal.NIR, 1
+		if light == hal.White {
+			band, channels = hal.RGB, 3
+		}
+		lit := illuminate(r.lampsFor(light, band), card, vec{0, 0, -1}, vec{}, vec{}, vec{}, gloss{})
+		for c := range channels {
+			b.Card[c] = math.Round(-lit.dir.z*1e6) / 1e6
+		}
+	}
 }
 
 // lampsFor lists the lamps of a light that a camera sees, each set with the
 // share of it that passes the camera's filter: the RGB camera has an IR-cut,
-// the NIR camera a band-pass.
+// the NIR camera a band-pass. Corners and strength hold for every set.
 func (r *Rig) lampsFor(light hal.Light, band hal.Band) []lampSet {
 	var out []lampSet
 	add := func(bit hal.Light, lamps []Lamp, channel int, rgb, nir float64) {
@@ -95,9 +119,17 @@ func (r *Rig) lampsFor(light hal.Light, band hal.Band) []lampSet {
 		if band == hal.NIR {
 			share = nir
 		}
-		if light&bit != 0 {
-			out = append(out, lampSet{lamps, channel, share})
+		if light&bit == 0 {
+			return
 		}
+		on := lamps[:0:0]
+		for i, l := range lamps {
+			if light.Corners()>>i&1 != 0 {
+				l.Power *= light.Strength()
+				on = append(on, l)
+			}
+		}
+		out = append(out, lampSet{on, channel, share})
 	}
 	add(hal.White, r.White, red, 1, 0.003)
 	add(hal.NIR850, r.NIR850, nir850, 0.002, 1)
