@@ -4,65 +4,14 @@
 package boards
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
-
-	"volar/hal"
+	"reflect"
+	"slices"
 )
-
-// Board is one board's descriptor. README.md in this folder lists its fields.
-type Board struct {
-	Name        string          `json:"name"`       // that of its folder
-	About       string          `json:"about"`      // one line for people
-	Arch        string          `json:"arch"`       // GOARCH of its programs
-	Compatible  []string        `json:"compatible"` // as in /proc/device-tree/compatible; may be empty
-	RGB         Camera          `json:"rgb"`
-	NIR         Camera          `json:"nir"`
-	Lamps       []Lamp          `json:"lamps"`
-	Calibration hal.Calibration `json:"calibration"` // by design; a unit's own, measured at the factory, replaces it
-	Limits      Limits          `json:"limits"`
-}
-
-// Camera is one sensor as the system knows it.
-type Camera struct {
-	Device string `json:"device"` // path, or a name that the driver knows
-	Format string `json:"format"` // as hal.Format writes it
-	FPS    int    `json:"fps"`
-}
-
-// Lamp is one group of LEDs that are switched together.
-type Lamp struct {
-	Light string  `json:"light"` // one lamp, as hal.Light writes it
-	Chip  string  `json:"chip"`  // GPIO chip
-	Line  int     `json:"line"`  // of the chip
-	MaxOn int     `json:"max_on_ms"`
-	Duty  float64 `json:"duty"` // share of time that it may be on, for heat and for eyes
-}
-
-// Limits are what the board's cameras can do.
-type Limits struct {
-	ExposureMin Duration `json:"exposure_min"`
-	ExposureMax Duration `json:"exposure_max"`
-	Timeout     Duration `json:"timeout"` // a camera without a frame for this long has stalled
-}
-
-// Duration is a time.Duration written as "5ms".
-type Duration time.Duration
-
-// UnmarshalText reads "5ms".
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = Duration(v)
-	return err
-}
-
-// MarshalText writes "5ms".
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // maxFile bounds a board.json, in bytes.
 const maxFile = 64 << 10
@@ -108,24 +57,30 @@ func Names(tree fs.FS) ([]string, error) {
 	return files, nil
 }
 
-// Parse reads a descriptor strictly: no unknown field, none twice, and no
-// value that a board cannot have. A missing field reads as zero, which hardly
-// any field may be.
+// Parse reads a descriptor strictly: no unknown field, none twice, none left
+// out, and no value that a board cannot have. It names everything that is
+// wrong: the error is a Problems.
 func Parse(raw []byte) (*Board, error) {
 	if len(raw) > maxFile {
-		return nil, fmt.Errorf("board.json has more than %d bytes", maxFile)
+		return nil, Problems{{Says: fmt.Sprintf("more than %d bytes", maxFile)}}
 	}
-	if err := checkKeys(raw); err != nil {
-		return nil, fmt.Errorf("board.json: %w", err)
+	tree, found, err := readTree(raw)
+	if err != nil {
+		return nil, Problems{{Says: err.Error()}}
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
+	found = append(found, conform(tree, reflect.TypeFor[Board](), "")...)
 	b := new(Board)
-	if err := d.Decode(b); err != nil {
-		return nil, fmt.Errorf("board.json: %w", err)
+	if err := json.Unmarshal(raw, b); err != nil && len(found) == 0 {
+		return nil, Problems{{Says: err.Error()}} // conform should have seen it
 	}
-	if err := b.check(); err != nil {
-		return nil, fmt.Errorf("board.json: %w", err)
+	// What a field of the wrong form would hold is not worth a second complaint.
+	for _, p := range b.problems() {
+		if !slices.ContainsFunc(found, func(f Problem) bool { return within(p.Path, f.Path) || within(f.Path, p.Path) }) {
+			found = append(found, p)
+		}
+	}
+	if len(found) > 0 {
+		return nil, Problems(found)
 	}
 	return b, nil
 }

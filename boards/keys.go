@@ -6,73 +6,82 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
 // maxDepth bounds how deep objects and lists may nest.
 const maxDepth = 8
 
-// lengths of the lists that are read into arrays.
-var lengths = map[string]int{"/calibration/r": 9, "/calibration/t": 3}
-
-// checkKeys refuses what encoding/json lets pass: a key twice in an object,
-// keys that are not lower case (it would take "NAME" for "name"), lists longer
-// or shorter than their array, deep nesting, and bytes after the value.
-func checkKeys(raw []byte) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if err := checkValue(d, "", maxDepth); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("bytes after the end")
-	}
-	return nil
+// reader reads JSON into plain values and notes what encoding/json lets pass.
+type reader struct {
+	from  *json.Decoder
+	found []Problem
 }
 
-func checkValue(d *json.Decoder, path string, depth int) error {
-	t, err := d.Token()
+// readTree reads one JSON value: maps, lists, strings, numbers, booleans and
+// nil. It notes keys that are there twice and keys that are not lower case
+// (encoding/json would take "NAME" for "name"); deep nesting and bytes after
+// the value are errors.
+func readTree(raw []byte) (any, []Problem, error) {
+	r := &reader{from: json.NewDecoder(bytes.NewReader(raw))}
+	r.from.UseNumber()
+	tree, err := r.value("", maxDepth)
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	if _, err := r.from.Token(); err != io.EOF {
+		return nil, nil, errors.New("bytes after the end")
+	}
+	return tree, r.found, nil
+}
+
+func (r *reader) value(path string, depth int) (any, error) {
+	t, err := r.from.Token()
+	if err != nil {
+		return nil, err
 	}
 	open, ok := t.(json.Delim)
 	if !ok {
-		return nil
+		return t, nil
 	}
 	if depth == 0 {
-		return fmt.Errorf("%s is nested too deep", path)
+		return nil, fmt.Errorf("%s is nested too deep", path)
 	}
-	seen := map[string]bool{}
-	items := 0
-	for ; d.More(); items++ {
-		name := "[]"
+	object, list := map[string]any{}, []any{}
+	for n := 0; r.from.More(); n++ {
+		name := strconv.Itoa(n)
 		if open == '{' {
-			if name, err = key(d, seen); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+			if name, err = r.key(path, object); err != nil {
+				return nil, err
 			}
 		}
-		if err := checkValue(d, path+"/"+name, depth-1); err != nil {
-			return err
+		v, err := r.value(path+"/"+name, depth-1)
+		if err != nil {
+			return nil, err
 		}
+		object[name], list = v, append(list, v)
 	}
-	if want, ok := lengths[path]; ok && items != want {
-		return fmt.Errorf("%s has %d numbers, needs %d", path, items, want)
+	if _, err = r.from.Token(); err != nil { // the closing bracket
+		return nil, err
 	}
-	_, err = d.Token() // the closing bracket
-	return err
+	if open == '{' {
+		return object, nil
+	}
+	return list, nil
 }
 
-func key(d *json.Decoder, seen map[string]bool) (string, error) {
-	t, err := d.Token()
+func (r *reader) key(path string, seen map[string]any) (string, error) {
+	t, err := r.from.Token()
 	if err != nil {
 		return "", err
 	}
 	name, _ := t.(string)
 	if name != strings.ToLower(name) {
-		return "", fmt.Errorf("key %q is not lower case", name)
+		r.found = append(r.found, Problem{Path: path, Says: fmt.Sprintf("key %q is not lower case", name)})
 	}
-	if seen[name] {
-		return "", fmt.Errorf("key %q is there twice", name)
+	if _, ok := seen[name]; ok {
+		r.found = append(r.found, Problem{Path: path, Says: fmt.Sprintf("key %q is there twice", name)})
 	}
-	seen[name] = true
 	return name, nil
 }
