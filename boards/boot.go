@@ -47,7 +47,7 @@ const LoaderGap = 8 << 20
 
 // moduleName is a kernel module with its parameters. One that ends with "?"
 // is loaded where the kernel has it.
-var moduleName = regexp.MustCompile(`^[a-z0-9_]{1,48}\??( [a-z0-9_]{1,32}=[a-zA-Z0-9_,:.-]{1,64}){0,16}$`)
+var moduleName = regexp.MustCompile(`^[a-z0-9_]+\??( [a-z0-9_]+=[a-zA-Z0-9_,:.-]+)*$`)
 
 func (b *Boot) check() error {
 	if b.Kernel%(2<<20) != 0 || b.Kernel > 1<<40 {
@@ -75,7 +75,7 @@ func (b *Boot) check() error {
 		return fmt.Errorf("%d modules, allowed 128", len(all))
 	}
 	for _, m := range all {
-		if !moduleName.MatchString(m) {
+		if len(m) > 256 || !moduleName.MatchString(m) {
 			return fmt.Errorf("module %q, want its name and its parameters as name=value", m)
 		}
 	}
