@@ -22,6 +22,8 @@ const module = "volar/"
 var may = map[string][]string{
 	"hal":                   {"hal"},
 	"hal/linux":             {"hal", "boards"},
+	"hal/linux/slots":       {"hal", "wire/bootstate"},
+	"hal/linux/tpm":         {"hal", "enclave/attest"},
 	"boards":                {"hal"},
 	"wire":                  {"wire"},
 	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},

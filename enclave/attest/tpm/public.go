@@ -118,3 +118,11 @@ func (k PublicKey) verifies(digest [32]byte, sig Signature) bool {
 	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
 	return s.Cmp(halfOrder) <= 0 && ecdsa.Verify(key, digest[:], r, s)
 }
+
+// unitKey are the attributes of a unit's attestation key: no auth value, as
+// nothing but the firmware that PCR 8 names speaks to the unit's chip.
+const unitKey = fixedTPM | fixedParent | sensitiveDataOrigin | userWithAuth | noDA | restricted | sign
+
+// Unit is the public area of a unit's attestation key: made in the chip,
+// never to leave it, signing nothing but what the chip says.
+func (k PublicKey) Unit() Public { return k.public(unitKey, nil) }

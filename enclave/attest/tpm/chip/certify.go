@@ -59,6 +59,15 @@ type Challenge struct {
 // NewChallenge makes a credential for an attestation key of a platform whose
 // secrets are sealed to the release key.
 func NewChallenge(endorsement *rsa.PublicKey, key, release tpm.PublicKey) (*Challenge, error) {
+	return challenge(endorsement, key.Attestation(release).Name())
+}
+
+// NewUnitChallenge makes a credential for an attestation key of a unit.
+func NewUnitChallenge(endorsement *rsa.PublicKey, key tpm.PublicKey) (*Challenge, error) {
+	return challenge(endorsement, key.Unit().Name())
+}
+
+func challenge(endorsement *rsa.PublicKey, name tpm.Name) (*Challenge, error) {
 	public := tpm2.RSAEKTemplate
 	modulus := endorsement.N.FillBytes(make([]byte, 256))
 	public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{Buffer: modulus})
@@ -68,7 +77,6 @@ func NewChallenge(endorsement *rsa.PublicKey, key, release tpm.PublicKey) (*Chal
 	}
 	c := new(Challenge)
 	_, _ = rand.Read(c.answer[:]) // never fails: crypto/rand ends the program instead
-	name := key.Attestation(release).Name()
 	c.Credential, c.Secret, err = tpm2.CreateCredential(rand.Reader, to, name[:], c.answer[:])
 	if err != nil {
 		return nil, fmt.Errorf("tpm: challenge: %w", err)
