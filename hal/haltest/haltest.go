@@ -48,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Bench) {
 	t.Run("identity", func(t *testing.T) { identity(t, open) })
 	t.Run("store", func(t *testing.T) { store(t, open) })
 	t.Run("counter", func(t *testing.T) { counter(t, open) })
-	t.Run("slots", func(t *testing.T) { slots(t, open) })
+	t.Run("slots", func(t *testing.T) { Slots(t, open) })
 	t.Run("watchdog", func(t *testing.T) {
 		d := open(t).Device
 		for range 3 {

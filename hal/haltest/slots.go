@@ -13,7 +13,8 @@ import (
 
 var errReader = errors.New("the download broke off")
 
-func slots(t *testing.T, open func(t *testing.T) Bench) {
+// Slots tests the slots of the unit alone. Its Device needs nothing else.
+func Slots(t *testing.T, open func(t *testing.T) Bench) {
 	b := open(t)
 	first := b.Device.Slots.Running()
 	if first == "" || first != b.Device.Slots.Running() {
