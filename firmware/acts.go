@@ -129,8 +129,8 @@ func (r *runner) guide(ctx context.Context) Event {
 		}
 		r.prompt = hal.CueIdle
 	}
-	g := guidance{want: r.want, found: func(q quality.Report) {
-		r.find(StageGuide, func() []FindingValue { return qualityFound(&q) })
+	g := guidance{want: r.want, found: func(p *quality.Palm, q quality.Report) {
+		r.find(StageGuide, p, func() []FindingValue { return qualityFound(&q) })
 	}}
 	for until := time.Now().Add(slowest * r.cfg.GuideFor); time.Now().Before(until) && g.lasted < r.cfg.GuideFor; {
 		pair, err := capture.Look(ctx, r.dev.Camera, &r.dev.Calibration)
@@ -201,7 +201,7 @@ func (r *runner) judge(context.Context) Event {
 		return r.retry(StageVision, []string{err.Error()}, cure(err), Unusable, Poor)
 	}
 	r.palm, r.seen = palm, palm.hand
-	r.find(StageVision, func() []FindingValue { return poseFound(palm) })
+	r.find(StageVision, &palm.place, func() []FindingValue { return poseFound(palm) })
 	if r.want != 0 && palm.hand != r.want {
 		return r.retry(StageVision, []string{"hand"}, hal.CueOtherHand, Unusable, Poor)
 	}
@@ -212,7 +212,7 @@ func (r *runner) judge(context.Context) Event {
 	if err != nil {
 		return r.retry(StageQuality, []string{err.Error()}, hal.CueAgain, Unusable, Poor)
 	}
-	r.find(StageQuality, func() []FindingValue { return qualityFound(&report) })
+	r.find(StageQuality, nil, func() []FindingValue { return qualityFound(&report) })
 	if !report.Pass() {
 		return r.retry(StageQuality, report.Failed(), report.Cue(), Unusable, Poor)
 	}
@@ -221,7 +221,7 @@ func (r *runner) judge(context.Context) Event {
 	done = r.stage(StageLiveness)
 	verdict := liveness.Judge(r.checks, palm.evidence(r.burst, &r.dev.Calibration))
 	done()
-	r.find(StageLiveness, func() []FindingValue { return livenessFound(&verdict) })
+	r.find(StageLiveness, nil, func() []FindingValue { return livenessFound(&verdict) })
 	if !verdict.Live() {
 		return r.retry(StageLiveness, verdict.Failed(), hal.CueAgain, NotLive, Poor)
 	}

@@ -11,8 +11,9 @@ import (
 // for benches that compare firmware with firmware: scores teach whoever tries
 // to pass, so a device in service asks for none, and Trace has none.
 type Finding struct {
-	Stage  string // StageGuide, StageVision, StageQuality or StageLiveness
-	Burst  int    // of the wave, counted from 1; 0 before the first
+	Stage  string        // StageGuide, StageVision, StageQuality or StageLiveness
+	Burst  int           // of the wave, counted from 1; 0 before the first
+	Palm   *quality.Palm // StageGuide and StageVision: where the palm was seen in the near-infrared picture
 	Values []FindingValue
 }
 
@@ -26,9 +27,9 @@ type FindingValue struct {
 }
 
 // find tells of a stage's numbers where somebody asks for them.
-func (r *runner) find(stage string, values func() []FindingValue) {
+func (r *runner) find(stage string, palm *quality.Palm, values func() []FindingValue) {
 	if r.cfg.Findings != nil {
-		r.cfg.Findings(Finding{Stage: stage, Burst: r.bursts, Values: values()})
+		r.cfg.Findings(Finding{Stage: stage, Burst: r.bursts, Palm: palm, Values: values()})
 	}
 }
 

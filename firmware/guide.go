@@ -20,7 +20,7 @@ type guidance struct {
 	before *quality.Palm // where the palm was
 	at     time.Duration // and when
 	last   hal.Cue       // what the look before asked for
-	found  func(quality.Report)
+	found  func(*quality.Palm, quality.Report)
 }
 
 // look judges one pair and returns the cue to show, CueIdle for none: a cue
@@ -60,7 +60,7 @@ func (g *guidance) judge(eyes optics, p *capture.Pair, cal *hal.Calibration) hal
 	}, cal)
 	g.before, g.at = &palm, p.Lit.At
 	if g.found != nil {
-		g.found(report)
+		g.found(&palm, report)
 	}
 	switch {
 	case g.want != 0 && hand != g.want:
