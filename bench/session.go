@@ -16,7 +16,7 @@ func sealedSession(b *bench) error {
 		return err
 	}
 	defer s.Close()
-	sample := wire.Sample{Nonce: wire.Nonce{1}, Hand: wire.Left, Distance: 700, Quality: 80, Views: views(3)}
+	sample := wire.Sample{Nonce: wire.Nonce{1}, Hand: wire.Left, Distance: 700, Quality: 80, Views: views(3), Proof: wire.NewProof()}
 	var failed error
 	call := func(m wire.Message) {
 		if _, err := s.Call(context.Background(), m); err != nil {

@@ -34,6 +34,7 @@ func (e eyes) rectify(b *capture.Burst) (*rectified, error) {
 		relief: v.BulgeMM,
 		rgb:    v.RGB.Pix, nir850: v.NIR850.Pix, nir940: v.NIR940.Pix,
 		rgbMask: v.RGB.Mask[:], nirMask: v.NIR850.Mask[:],
+		proof: wire.NewProof(),
 	}, nil
 }
 

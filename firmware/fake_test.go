@@ -377,7 +377,8 @@ func (b benchEyes) rectify(burst *capture.Burst) (*rectified, error) {
 // goodPalm is one that package quality has nothing against: texture at 70 mm.
 func goodPalm() *rectified {
 	p := &rectified{
-		hand: wire.Left, distance: 70,
+		proof: wire.NewProof(),
+		hand:  wire.Left, distance: 70,
 		place: quality.Palm{
 			Centre: quality.Point{X: 47.5, Y: 35.5}, Side: 60 * 55 / 70., Inside: 1, Spread: 0.2, Sure: 1,
 			ToImage: [9]float64{0.3, 0, 28, 0, 0.3, 16, 0, 0, 1},

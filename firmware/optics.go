@@ -30,6 +30,7 @@ type rectified struct {
 	rgb              []byte
 	nir850, nir940   []byte
 	rgbMask, nirMask []byte
+	proof            wire.Proof
 }
 
 func (p *rectified) wipe() {
@@ -39,6 +40,7 @@ func (p *rectified) wipe() {
 	for _, b := range [][]byte{p.rgb, p.nir850, p.nir940, p.rgbMask, p.nirMask} {
 		clear(b)
 	}
+	p.proof.Wipe()
 }
 
 // wave is what package quality measures.
@@ -71,6 +73,7 @@ func (p *rectified) sealed(grade uint8) *seal.Palm {
 	return &seal.Palm{
 		Hand: p.hand, Distance: p.distance, Tilt: p.tilt, Quality: grade,
 		RGB: p.rgb, NIR: p.nir850, RGBMask: p.rgbMask, NIRMask: p.nirMask,
+		Proof: p.proof,
 	}
 }
 

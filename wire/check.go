@@ -53,7 +53,7 @@ func (m Sample) Check() error {
 			return err
 		}
 	}
-	return nil
+	return m.Proof.check()
 }
 
 func (v View) check() error {

@@ -14,7 +14,7 @@ type Type uint8
 const (
 	TypeBegin Type = 1 + iota
 	TypeChallenge
-	TypeSample
+	typeRetired // a sample without a proof
 	TypeAnswer
 	TypeHello
 	TypeCredential
@@ -22,10 +22,11 @@ const (
 	TypeBlobRequest
 	TypeBlobReply
 	TypeReceipt
+	TypeSample
 )
 
-var typeNames = [...]string{"no type", "begin", "challenge", "sample", "answer", "hello", "credential",
-	"envelope", "blob request", "blob reply", "receipt"}
+var typeNames = [...]string{"no type", "begin", "challenge", "retired", "answer", "hello", "credential",
+	"envelope", "blob request", "blob reply", "receipt", "sample"}
 
 // String names the type.
 func (t Type) String() string {
@@ -37,8 +38,8 @@ func (t Type) String() string {
 
 // Limits of what is decoded, in bytes and in elements.
 const (
-	MaxMessage  = 64<<10 + 512 // a Begin, Challenge, Sample or Answer; a Sample of two views takes 65,853
-	MaxElements = 4096         // of any list
+	MaxMessage  = 77 << 10 // a Begin, Challenge, Sample or Answer; a Sample of two views takes 78,283
+	MaxElements = 4096     // of any list
 )
 
 // ErrVersion means that the bytes are of another version of this protocol.

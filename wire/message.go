@@ -43,6 +43,7 @@ type (
 		Tilt     uint16
 		Quality  uint8
 		Views    []viewForm
+		Proof    proofForm
 	}
 	answerForm struct {
 		_       struct{} `cbor:",toarray"`
@@ -70,7 +71,7 @@ func (m Challenge) form() any {
 
 func (m Sample) form() any {
 	f := sampleForm{Version: Version, Type: TypeSample, Nonce: m.Nonce, Hand: m.Hand,
-		Distance: m.Distance, Tilt: m.Tilt, Quality: m.Quality}
+		Distance: m.Distance, Tilt: m.Tilt, Quality: m.Quality, Proof: m.Proof.form()}
 	for _, v := range m.Views {
 		f.Views = append(f.Views, viewForm{Band: v.Band, Pix: v.Pix, Mask: v.Mask})
 	}
@@ -90,7 +91,11 @@ func Encode(m Message) ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("wire: encode %v: %w", m.kind(), err)
 	}
-	return marshal(m.kind(), m.form(), MaxMessage)
+	form := m.form()
+	if f, ok := form.(sampleForm); ok {
+		defer clear(f.Proof.Planes)
+	}
+	return marshal(m.kind(), form, MaxMessage)
 }
 
 // Decode is the inverse of Encode and refuses everything that Encode does
@@ -140,6 +145,12 @@ func decodeSample(b []byte) (Message, error) {
 	m := Sample{Nonce: f.Nonce, Hand: f.Hand, Distance: f.Distance, Tilt: f.Tilt, Quality: f.Quality}
 	for _, v := range f.Views {
 		m.Views = append(m.Views, View{Band: v.Band, Pix: v.Pix, Mask: v.Mask})
+	}
+	if err == nil {
+		if m.Proof, err = f.Proof.proof(); err != nil {
+			m.Wipe()
+			return nil, fmt.Errorf("wire: decode %v: %w", TypeSample, err)
+		}
 	}
 	return m, err
 }

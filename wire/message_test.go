@@ -12,7 +12,26 @@ func view(b Band) View {
 }
 
 func sample(views ...View) Sample {
-	return Sample{Nonce: Nonce{1}, Hand: Right, Distance: 0xffff, Tilt: MaxTilt, Quality: 100, Views: views}
+	return Sample{Nonce: Nonce{1}, Hand: Right, Distance: 0xffff, Tilt: MaxTilt, Quality: 100, Views: views, Proof: proof()}
+}
+
+// proof has values that are recognised, and every kind of number at its ends.
+func proof() Proof {
+	p := NewProof()
+	for i := range p.NIR940 {
+		p.NIR940[i] = 0xa5
+	}
+	for i := range p.Planes {
+		p.Planes[i] = 0xa5a5
+	}
+	for i := range p.Levels {
+		p.Levels[i] = 0xa5a5
+	}
+	p.Track = [TrackCount]Motion{{-32768, 32767, 65535}, {1, -1, 1}}
+	p.Relief = [Reliefs]int8{NoRelief, 127, -1}
+	p.Lamps[1][2] = [2]int16{-32768, 32767}
+	p.Place[2] = [3]int16{-1, 0, 32767}
+	return p
 }
 
 // The lengths are those of README.md.
@@ -29,9 +48,9 @@ func TestMessages(t *testing.T) {
 		{"update", Begin{Purpose: Update, Person: person}, 21},
 		{"delete", Begin{Purpose: Delete, Person: person}, 21},
 		{"challenge", Challenge{Nonce: Nonce{31: 1}}, 37},
-		{"both bands", sample(view(RGB), view(NIR)), 65853},
-		{"rgb", sample(view(RGB)), 49334},
-		{"nir", sample(view(NIR)), 16566},
+		{"both bands", sample(view(RGB), view(NIR)), 78283},
+		{"rgb", sample(view(RGB)), 61764},
+		{"nir", sample(view(NIR)), 28996},
 		{"refused", Answer{}, 283},
 		{"accepted", Answer{Status: Accepted, Person: person}, 283},
 		{"more", Answer{Status: More, Hand: Left}, 283},
@@ -97,15 +116,18 @@ func TestValuesRefused(t *testing.T) {
 			s.Views = s.Views[:1]
 			s.Views[0].Band = NIR
 		}),
-		"sample mask":          with(func(s *Sample) { s.Views[0].Mask = nil }),
-		"answer status":        Answer{Status: Again + 1},
-		"accepted nobody":      Answer{Status: Accepted},
-		"refused somebody":     Answer{Person: person},
-		"more somebody":        Answer{Status: More, Hand: Left, Person: person},
-		"more no hand":         Answer{Status: More},
-		"more hand":            Answer{Status: More, Hand: 3},
-		"again hand":           Answer{Status: Again, Hand: Left},
-		"accepted with a hand": Answer{Status: Accepted, Person: person, Hand: Left},
+		"sample no proof":       with(func(s *Sample) { s.Proof = Proof{} }),
+		"sample proof at 940":   with(func(s *Sample) { s.Proof.NIR940 = s.Proof.NIR940[1:] }),
+		"sample proof's planes": with(func(s *Sample) { s.Proof.Planes = append(s.Proof.Planes[:0:0], s.Proof.Planes[1:]...) }),
+		"sample mask":           with(func(s *Sample) { s.Views[0].Mask = nil }),
+		"answer status":         Answer{Status: Again + 1},
+		"accepted nobody":       Answer{Status: Accepted},
+		"refused somebody":      Answer{Person: person},
+		"more somebody":         Answer{Status: More, Hand: Left, Person: person},
+		"more no hand":          Answer{Status: More},
+		"more hand":             Answer{Status: More, Hand: 3},
+		"again hand":            Answer{Status: Again, Hand: Left},
+		"accepted with a hand":  Answer{Status: Accepted, Person: person, Hand: Left},
 	} {
 		if b, err := Encode(m); err == nil {
 			t.Errorf("%s: encoded to %d bytes", name, len(b))

@@ -5,12 +5,13 @@ import (
 	"fmt"
 )
 
-// Wipe overwrites the pixels and masks. Whoever holds a Sample last calls it.
+// Wipe overwrites the pixels, the masks and the proof. Whoever holds a Sample last calls it.
 func (m Sample) Wipe() {
 	for _, v := range m.Views {
 		clear(v.Pix)
 		clear(v.Mask)
 	}
+	m.Proof.Wipe()
 }
 
 // Format keeps pixels out of every log line and message, whatever the verb.

@@ -19,19 +19,23 @@ func TestSampleIsNotPrinted(t *testing.T) {
 		fmt.Fprintf(&out, verb+"\n", &s)
 		fmt.Fprintf(&out, verb+"\n", s.Views)
 		fmt.Fprintf(&out, verb+"\n", s.Views[0])
+		fmt.Fprintf(&out, verb+"\n", s.Proof)
+		fmt.Fprintf(&out, verb+"\n", &s.Proof)
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("sample", "s", s, "v", s.Views)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("sample", "s", s, "v", s.Views)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("sample", "s", s, "v", s.Views, "p", s.Proof)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("sample", "s", s, "v", s.Views, "p", s.Proof)
 	if n := out.Len(); n > 20000 {
 		t.Errorf("%d bytes were printed", n)
 	}
-	for _, pixel := range []string{"\xa5\xa5", "a5a5", "A5A5", "165 165", "0xa5", "245 245", "10100101", "paWl"} {
+	for _, pixel := range []string{"\xa5\xa5", "a5a5", "A5A5", "165 165", "0xa5", "245 245", "10100101", "paWl", "42405"} {
 		if strings.Contains(out.String(), pixel) {
 			t.Errorf("pixels were printed as %q", pixel)
 		}
 	}
-	if b, err := json.Marshal(s); err == nil {
-		t.Errorf("a sample became %d bytes of JSON", len(b))
+	for _, v := range []any{s, s.Proof} {
+		if b, err := json.Marshal(v); err == nil {
+			t.Errorf("%T became %d bytes of JSON", v, len(b))
+		}
 	}
 }
 
@@ -42,6 +46,9 @@ func TestWipe(t *testing.T) {
 		if bytes.ContainsFunc(append(v.Pix, v.Mask...), func(r rune) bool { return r != 0 }) {
 			t.Errorf("%v is not wiped", v.Band)
 		}
+	}
+	if bytes.Contains(pack(s.Proof.Planes), []byte{0xa5}) || bytes.Contains(s.Proof.NIR940, []byte{0xa5}) {
+		t.Error("the proof is not wiped")
 	}
 }
 

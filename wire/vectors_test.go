@@ -99,7 +99,7 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s: expected %s, got %v", line, expect, err)
 		}
 	}
-	want := map[string]int{"pass": 18, "form": 20, "version": 6, "fail": 64}
+	want := map[string]int{"pass": 20, "form": 22, "version": 6, "fail": 74}
 	for expect, n := range want {
 		if count[expect] != n {
 			t.Errorf("%d vectors %q, want %d", count[expect], expect, n)

@@ -119,7 +119,8 @@ type View struct {
 	Mask []byte // MaskBytes
 }
 
-// Sample is what leaves the device: the least that identifies.
+// Sample is what leaves the device: the least that identifies, and what tells
+// the vault that it is alive.
 type Sample struct {
 	Nonce    Nonce // the challenge's
 	Hand     Hand
@@ -127,6 +128,7 @@ type Sample struct {
 	Tilt     uint16 // of the palm against the camera, tenths of a degree
 	Quality  uint8  // 1 to 100, of the worst measure
 	Views    []View // 1 or 2, RGB before NIR, no band twice
+	Proof    Proof
 }
 
 // Status is the vault's decision. The zero Status refuses.

@@ -60,7 +60,7 @@ func show(ctx context.Context, s *link.Session, p wire.Purpose, who wire.Person,
 		return wire.Answer{}, fmt.Errorf("begin was answered by %T", m)
 	}
 	views := []wire.View{{Band: wire.NIR, Pix: ripples(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}}
-	m, err = s.Call(ctx, wire.Sample{Nonce: c.Nonce, Hand: hand, Quality: 90, Views: views})
+	m, err = s.Call(ctx, wire.Sample{Nonce: c.Nonce, Hand: hand, Quality: 90, Views: views, Proof: wire.NewProof()})
 	if err != nil {
 		return wire.Answer{}, err
 	}

@@ -53,7 +53,7 @@ func try(s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm 
 		return wire.Answer{}, err
 	}
 	view := wire.View{Band: wire.NIR, Pix: texture(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
-	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}})
+	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}, Proof: wire.NewProof()})
 	if err != nil {
 		return wire.Answer{}, err
 	}

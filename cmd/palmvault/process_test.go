@@ -285,7 +285,7 @@ func (r *running) wave(s *link.Session, p wire.Purpose, who wire.Person, hand wi
 		return wire.Answer{}, err
 	}
 	view := wire.View{Band: wire.NIR, Pix: pattern(palm*2 + byte(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
-	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}})
+	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}, Proof: wire.NewProof()})
 	if err != nil {
 		return wire.Answer{}, err
 	}

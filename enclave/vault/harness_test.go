@@ -264,7 +264,7 @@ func sample(nonce wire.Nonce, hand wire.Hand, palm, take uint64) wire.Sample {
 	if take%4 == 0 { // a frame of two chunks; the others are quicker
 		views = []wire.View{view(wire.RGB), view(wire.NIR)}
 	}
-	return wire.Sample{Nonce: nonce, Hand: hand, Distance: 700, Quality: 80, Views: views}
+	return wire.Sample{Nonce: nonce, Hand: hand, Distance: 700, Quality: 80, Views: views, Proof: wire.NewProof()}
 }
 
 // lines draws dark waves of random direction on a bright ground, moved a

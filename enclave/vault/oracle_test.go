@@ -192,7 +192,7 @@ func TestNoScoreOracle(t *testing.T) {
 				d = newDevice(t, "acme", operatorA).dial(h)
 			}
 			nonce := d.begin(wire.Begin{Purpose: wire.Verify, Person: one.Person})
-			m, err := d.Call(t.Context(), wire.Sample{Nonce: nonce, Hand: wire.Left, Distance: 700, Quality: 80, Views: nirView(slices.Clone(pix))})
+			m, err := d.Call(t.Context(), wire.Sample{Nonce: nonce, Hand: wire.Left, Distance: 700, Quality: 80, Views: nirView(slices.Clone(pix)), Proof: wire.NewProof()})
 			if err != nil {
 				t.Fatal(err)
 			}

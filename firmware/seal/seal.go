@@ -25,7 +25,7 @@ type Vault interface {
 var (
 	ErrRefused  = errors.New("vault refused")
 	ErrProtocol = errors.New("vault answered out of turn")
-	ErrNoView   = errors.New("no view shows enough skin")
+	ErrNoView   = errors.New("a view shows too little skin")
 )
 
 // minCells is the least number of a mask's 1024 cells that make a view worth
@@ -51,7 +51,8 @@ func Begin(ctx context.Context, v Vault, purpose wire.Purpose, person wire.Perso
 }
 
 // Palm is a rectified palm: crops in the palm frame, wire.Side pixels a side,
-// with their masks. Seal overwrites the crops.
+// with their masks, and what shows that it lives. Seal overwrites the crops;
+// the proof goes into the sample.
 type Palm struct {
 	Hand             wire.Hand
 	Distance         float64 // mm
@@ -59,11 +60,12 @@ type Palm struct {
 	Quality          uint8   // 1 to 100
 	RGB, NIR         []byte
 	RGBMask, NIRMask []byte
+	Proof            wire.Proof
 }
 
 // Seal makes the sample that answers a nonce and overwrites the palm's crops,
-// also where it returns an error. A view of which too little is skin is left
-// out. The caller wipes the sample.
+// also where it returns an error. Both views must show skin enough to compare:
+// the vault judges life by both. The caller wipes the sample.
 func Seal(nonce wire.Nonce, p *Palm) (wire.Sample, error) {
 	defer clear(p.RGB)
 	defer clear(p.NIR)
@@ -73,22 +75,21 @@ func Seal(nonce wire.Nonce, p *Palm) (wire.Sample, error) {
 		Distance: tenths(p.Distance),
 		Tilt:     tenths(p.Tilt),
 		Quality:  p.Quality,
+		Proof:    p.Proof,
 	}
 	for _, v := range []wire.View{
 		{Band: wire.RGB, Pix: p.RGB, Mask: p.RGBMask},
 		{Band: wire.NIR, Pix: p.NIR, Mask: p.NIRMask},
 	} {
 		if cells(v.Mask) < minCells {
-			continue
+			s.Wipe()
+			return wire.Sample{}, fmt.Errorf("seal: make a sample: %w: %v has %d of 1024 cells, needs %d", ErrNoView, v.Band, cells(v.Mask), minCells)
 		}
 		s.Views = append(s.Views, wire.View{
 			Band: v.Band,
 			Pix:  append([]byte(nil), v.Pix...),
 			Mask: append([]byte(nil), v.Mask...),
 		})
-	}
-	if s.Views == nil {
-		return wire.Sample{}, fmt.Errorf("seal: make a sample: %w", ErrNoView)
 	}
 	if err := s.Check(); err != nil {
 		s.Wipe()

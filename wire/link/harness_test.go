@@ -152,5 +152,5 @@ func sample(distance uint16) wire.Sample {
 	view := func(b wire.Band) wire.View {
 		return wire.View{Band: b, Pix: bytes.Repeat([]byte{0xa5}, wire.Side*wire.Side*b.Channels()), Mask: make([]byte, wire.MaskBytes)}
 	}
-	return wire.Sample{Nonce: wire.Nonce{9}, Hand: wire.Left, Distance: distance, Quality: 50, Views: []wire.View{view(wire.RGB), view(wire.NIR)}}
+	return wire.Sample{Nonce: wire.Nonce{9}, Hand: wire.Left, Distance: distance, Quality: 50, Views: []wire.View{view(wire.RGB), view(wire.NIR)}, Proof: wire.NewProof()}
 }
