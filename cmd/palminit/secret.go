@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+
+	"volar/firmware/unit"
+	"volar/firmware/unit/keybox"
+	"volar/hal/linux/tpm"
+)
+
+// secretName is what the keybox calls the one secret of a unit, from which the
+// key of the data partition and the identity are derived.
+const secretName = "unit"
+
+// keys open the unit's secret with the TPM.
+type keys struct {
+	chip   *tpm.TPM
+	medium *os.File
+	box    *keybox.Box
+	floor  uint64 // of the release that runs
+}
+
+func openKeys(chip *tpm.TPM, floor uint64) (*keys, error) {
+	device, err := partition("unit", 0)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &keys{chip, f, keybox.Open(f), floor}, nil
+}
+
+// find looks for the secret. Where it does not open, the error says why and
+// the opening what follows from it.
+func (k *keys) find() (secret []byte, how unit.Opening, err error) {
+	var facts unit.Facts
+	all, err := k.box.Load()
+	switch {
+	case errors.Is(err, keybox.ErrBlank):
+		facts.Blank = true
+	case err == nil:
+		if secret, err = k.unseal(all); err == nil {
+			facts.Unsealed = true
+		}
+		facts.Wiped = errors.Is(err, tpm.ErrWiped)
+	}
+	return secret, unit.Decide(facts), err
+}
+
+// unseal opens the blob of this boot's PCR 8. Where there is none, any other
+// one tells what the chip thinks of them.
+func (k *keys) unseal(all keybox.Keys) ([]byte, error) {
+	pcr8, err := k.chip.PCR8()
+	if err != nil {
+		return nil, err
+	}
+	blob := all.Find(secretName, pcr8)
+	if blob == nil && len(all.Sealed) > 0 {
+		blob = all.Sealed[0].Blob
+	}
+	return k.chip.Unseal(blob)
+}
+
+// draw makes a secret for a new unit. It lasts once keep has returned.
+func draw() []byte {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return secret
+}
+
+// keep seals the secret for the system that runs. That makes a new unit one:
+// everything that needs the secret is in place before.
+func (k *keys) keep(secret []byte) error {
+	pcr8, err := k.chip.PCR8()
+	if err != nil {
+		return err
+	}
+	blob, err := k.chip.Seal(secret, pcr8, k.floor)
+	if err != nil {
+		return err
+	}
+	return k.box.Save(keybox.Keys{}.With(keybox.Sealed{PCR8: pcr8, Name: secretName, Blob: blob}))
+}
+
+// SealFor seals the secret for a system that is about to be tried: fit is the
+// SHA-256 of its signed image, which the boot loader extends PCR 8 with. Keys
+// of systems that are in no slot any more go.
+func (k *keys) SealFor(_ context.Context, _ string, fit [32]byte, floor uint64) error {
+	all, err := k.box.Load()
+	if err != nil {
+		return err
+	}
+	secret, err := k.unseal(all)
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	mine, err := k.chip.PCR8()
+	if err != nil {
+		return err
+	}
+	next := sha256.Sum256(append(make([]byte, 32), fit[:]...))
+	if next == mine {
+		return nil // the same kernel and initramfs: what is there serves both
+	}
+	blob, err := k.chip.Seal(secret, next, floor)
+	if err != nil {
+		return err
+	}
+	return k.box.Save(all.Only(mine).With(keybox.Sealed{PCR8: next, Name: secretName, Blob: blob}))
+}
+
+// forget makes the unit blank: the chip's key first, then every copy of what
+// it had sealed.
+func (k *keys) forget() error {
+	if err := k.chip.Wipe(); err != nil {
+		return fmt.Errorf("forget the unit: %w", err)
+	}
+	return k.box.Wipe()
+}
