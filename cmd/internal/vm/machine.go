@@ -1,0 +1,255 @@
+// Package vm runs a unit as a virtual machine: the very image that would be
+// flashed, from reset, with a TPM made of software, a serial line that can be
+// pulled out, and a plug that can be pulled too. It emulates
+// qemu-system-aarch64's machine "virt"; what it shows is that a unit boots in
+// emulation.
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Missing names the tools that this machine lacks, or is nil.
+func Missing() error {
+	var missing []string
+	for _, tool := range []string{"qemu-system-aarch64", "swtpm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing = append(missing, tool)
+		}
+	}
+	if missing != nil {
+		return fmt.Errorf("vm: no %s on this machine: make setup installs them", strings.Join(missing, " and no "))
+	}
+	return nil
+}
+
+// Unit is a device that may be switched on: a folder with its disk and its
+// TPM.
+type Unit struct {
+	Dir    string // disk.img and tpm/ are in it
+	Loader string // the boot loader in the machine's flash
+	Media  string // image of the disk that is plugged in beside, or ""
+}
+
+// Disk is the path of the unit's disk.
+func (u Unit) Disk() string { return filepath.Join(u.Dir, "disk.img") }
+
+// New unpacks a unit as it comes from flashing: the image on its disk, and a
+// TPM that never saw it.
+func New(dir, image, loader string) (Unit, error) {
+	u := Unit{Dir: dir, Loader: loader}
+	if err := os.MkdirAll(filepath.Join(dir, "tpm"), 0o700); err != nil {
+		return u, err
+	}
+	return u, copyTree(image, u.Disk())
+}
+
+// Clone is another unit in the same state: disk and TPM. No real unit can be
+// cloned; scenarios begin where others ended.
+func (u Unit) Clone(dir string) (Unit, error) {
+	c := Unit{Dir: dir, Loader: u.Loader, Media: u.Media}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return c, err
+	}
+	return c, errors.Join(copyTree(u.Disk(), c.Disk()), copyTree(filepath.Join(u.Dir, "tpm"), filepath.Join(dir, "tpm")))
+}
+
+// copyTree copies a file or a folder and keeps its holes.
+func copyTree(from, to string) error {
+	if out, err := exec.Command("cp", "-r", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("vm: copy %s: %w: %s", from, err, out)
+	}
+	return nil
+}
+
+// Machine is a unit that is switched on.
+type Machine struct {
+	Console *Log   // what it says
+	Port    string // the pty of its provisioning port
+
+	unit   Unit
+	qemu   *exec.Cmd
+	tpm    *exec.Cmd
+	dir    string
+	ended  chan struct{} // closed when QEMU has
+	closed sync.Once
+}
+
+// child makes a process that dies with this one.
+func child(name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	return c
+}
+
+// Start switches the unit on.
+func (u Unit) Start(ctx context.Context) (m *Machine, err error) {
+	m = &Machine{Console: newLog(), unit: u, ended: make(chan struct{})}
+	if m.dir, err = os.MkdirTemp("", "vm"); err != nil { // the path of a Unix socket has 108 bytes at most
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.Cut()
+		}
+	}()
+	if err := m.startTPM(ctx); err != nil {
+		return m, err
+	}
+	var said bytes.Buffer
+	m.qemu = child("qemu-system-aarch64", m.arguments()...)
+	m.qemu.Stdout, m.qemu.Stderr = m.Console, &said
+	if err := m.qemu.Start(); err != nil {
+		return m, fmt.Errorf("vm: %w", err)
+	}
+	go func() {
+		m.qemu.Wait()
+		m.Console.close()
+		close(m.ended)
+	}()
+	first, err := m.Console.Wait(ctx, `char device redirected to (\S+) \(label port\)`)
+	if err != nil {
+		<-m.ended
+		return m, fmt.Errorf("vm: QEMU: %w: %s", err, said.String())
+	}
+	m.Port = first[1]
+	return m, nil
+}
+
+func (m *Machine) startTPM(ctx context.Context) error {
+	state, err := filepath.Abs(filepath.Join(m.unit.Dir, "tpm"))
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(m.dir, "tpm")
+	m.tpm = child("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+state, "--ctrl", "type=unixio,path="+socket, "--terminate")
+	if err := m.tpm.Start(); err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	for ctx.Err() == nil {
+		if _, err := os.Stat(socket); err == nil {
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return fmt.Errorf("vm: swtpm: %w", ctx.Err())
+}
+
+// arguments are QEMU's. The device tree is QEMU's own, with fresh seeds.
+func (m *Machine) arguments() []string {
+	args := []string{
+		"-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512", "-accel", "tcg,thread=multi",
+		"-display", "none", "-nodefaults", "-bios", m.unit.Loader, "-serial", "stdio",
+		"-chardev", "socket,id=tpm,path=" + filepath.Join(m.dir, "tpm"), "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis-device,tpmdev=tpm0",
+		"-drive", "if=none,id=disk,format=raw,file=" + m.unit.Disk(), "-device", "virtio-blk-pci,drive=disk",
+		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
+		"-chardev", "pty,id=port", "-device", "pci-serial,chardev=port",
+	}
+	if m.unit.Media != "" {
+		args = append(args, "-drive", "if=none,id=media,format=raw,readonly=on,file="+m.unit.Media, "-device", "virtio-blk-pci,drive=media")
+	}
+	return args
+}
+
+// Cut pulls the plug: nothing is said to the unit.
+func (m *Machine) Cut() {
+	m.closed.Do(func() {
+		if m.qemu != nil && m.qemu.Process != nil {
+			m.qemu.Process.Kill()
+			<-m.ended
+		}
+		if m.tpm != nil && m.tpm.Process != nil {
+			m.tpm.Process.Kill()
+			m.tpm.Wait()
+		}
+		os.RemoveAll(m.dir)
+	})
+}
+
+// CPU is the processor time that QEMU took, once it was cut.
+func (m *Machine) CPU() time.Duration {
+	return m.qemu.ProcessState.UserTime() + m.qemu.ProcessState.SystemTime()
+}
+
+// Log collects the lines of the console. It can be waited on.
+type Log struct {
+	mu    sync.Mutex
+	text  []byte
+	grown chan struct{} // closed, and replaced, when there is more
+	over  bool
+	at    int // up to where Wait has read
+}
+
+func newLog() *Log { return &Log{grown: make(chan struct{})} }
+
+// Write appends what the machine says. Zero bytes, which a reset leaves
+// behind, are dropped.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, bytes.ReplaceAll(b, []byte{0}, nil)...)
+	close(l.grown)
+	l.grown = make(chan struct{})
+	return len(b), nil
+}
+
+func (l *Log) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// Wait waits for a line that matches, behind the line that the last Wait
+// found, and returns its submatches.
+func (l *Log) Wait(ctx context.Context, pattern string) ([]string, error) {
+	re := regexp.MustCompile(pattern)
+	for {
+		l.mu.Lock()
+		whole := bytes.LastIndexByte(l.text, '\n') + 1 // half a line may still grow
+		for l.at < whole {
+			end := l.at + bytes.IndexByte(l.text[l.at:], '\n')
+			line := strings.TrimRight(string(l.text[l.at:end]), "\r")
+			l.at = end + 1
+			if found := re.FindStringSubmatch(line); found != nil {
+				l.mu.Unlock()
+				return found, nil
+			}
+		}
+		over, grown := l.over, l.grown
+		l.mu.Unlock()
+		if over {
+			return nil, fmt.Errorf("vm: it ended before it said %q", pattern)
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("vm: it did not say %q: %w; it said last:\n%s", pattern, context.Cause(ctx), l.Tail(12))
+		}
+	}
+}
+
+// Tail is the last lines.
+func (l *Log) Tail(n int) string {
+	lines := strings.Split(strings.TrimRight(l.String(), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// String is all that was said.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.ReplaceAll(string(l.text), "\r", "")
+}
