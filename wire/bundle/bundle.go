@@ -86,15 +86,15 @@ type partForm struct {
 var codec = canonical.New(4, 16)
 
 // Delta tells whether the bundle holds only what changed.
-func (m *Manifest) Delta() bool { return m.From != 0 }
+func (m Manifest) Delta() bool { return m.From != 0 }
 
 // Payload is how many bytes follow the manifest.
-func (m *Manifest) Payload() int64 { return int64(m.Parts[0].Packed + m.Parts[1].Packed) }
+func (m Manifest) Payload() int64 { return int64(m.Parts[0].Packed + m.Parts[1].Packed) }
 
 // Installed is how many bytes the system takes on the unit.
-func (m *Manifest) Installed() int64 { return int64(m.Parts[0].Size + m.Parts[1].Size) }
+func (m Manifest) Installed() int64 { return int64(m.Parts[0].Size + m.Parts[1].Size) }
 
-func (m *Manifest) check() error {
+func (m Manifest) check() error {
 	if !isText(m.Board, "-") {
 		return fmt.Errorf("%w: board %q, 1 to 32 of a-z, 0-9 and '-'", ErrForm, m.Board)
 	}
@@ -145,7 +145,7 @@ func isText(s, more string) bool {
 }
 
 // Sign gives the signed manifest. Equal input gives equal bytes.
-func (m *Manifest) Sign(key ed25519.PrivateKey) ([]byte, error) {
+func (m Manifest) Sign(key ed25519.PrivateKey) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("bundle: sign: %w", err)
 	}
@@ -237,7 +237,7 @@ func HeadSize(manifest []byte) int64 { return int64(len(magic)) + 4 + int64(len(
 
 // Check reads a payload and tells whether it is the one that was signed:
 // ErrDamaged where it is not, has fewer bytes or more.
-func (m *Manifest) Check(r io.Reader) error {
+func (m Manifest) Check(r io.Reader) error {
 	for i, p := range m.Parts {
 		h := sha256.New()
 		if n, err := io.Copy(h, io.LimitReader(r, int64(p.Packed))); err != nil {

@@ -203,11 +203,17 @@ func TestWrongBase(t *testing.T) {
 	}
 }
 
-func TestManifestRefuses(t *testing.T) {
-	good := Manifest{Board: "b", Name: "1", Serial: 2, Floor: 1}
-	for i := range good.Parts {
-		good.Parts[i] = Part{Size: 1, Hash: [32]byte{1}, Packed: 1, PackedHash: [32]byte{1}}
+// small is a manifest that may be signed.
+func small() Manifest {
+	m := Manifest{Board: "b", Name: "1", Serial: 2, Floor: 1}
+	for i := range m.Parts {
+		m.Parts[i] = Part{Size: 1, Hash: [32]byte{1}, Packed: 1, PackedHash: [32]byte{1}}
 	}
+	return m
+}
+
+func TestManifestRefuses(t *testing.T) {
+	good := small()
 	if _, err := good.Sign(key); err != nil {
 		t.Fatal(err)
 	}
