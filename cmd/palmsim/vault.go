@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"volar/cmd/internal/stack"
+	"volar/enclave/attest"
 	"volar/firmware"
 	"volar/hal"
 )
@@ -56,11 +57,22 @@ func (v *ownVault) close(err error) error {
 
 // dialer provisions a device and returns what its firmware dials with.
 func (v *ownVault) dialer(dev *hal.Device, log io.Writer) (func(context.Context) (firmware.Vault, error), error) {
+	said := false
+	return v.dialerTold(dev, func(c attest.Claims) {
+		if c.Notice != "" && !said {
+			said = true
+			fmt.Fprintln(log, c.Notice)
+		}
+	})
+}
+
+// dialerTold is dialer for a command that shows what the evidence says.
+func (v *ownVault) dialerTold(dev *hal.Device, told func(attest.Claims)) (func(context.Context) (firmware.Vault, error), error) {
 	unit, err := v.stack.Unit(dev.Unit, dev.Identity.Public())
 	if err != nil {
 		return nil, err
 	}
-	dial, err := unit.Dialer(dev.Identity, dev.Store, func(notice string) { fmt.Fprintln(log, notice) })
+	dial, err := unit.DialerTold(dev.Identity, dev.Store, told)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,17 @@ var verifiers = []attest.Verifier{tpm.Verifier{}, nitro.Verifier{}, sevsnp.Verif
 // what they say is remembered in store. warn, where set, is told in plain
 // words, once, what the evidence does not prove.
 func (c *Config) Dialer(identity hal.Identity, store hal.Store, warn func(string)) (func(context.Context) (*link.Session, error), error) {
+	return c.DialerTold(identity, store, func(claims attest.Claims) {
+		if claims.Notice != "" && warn != nil {
+			warn(claims.Notice)
+			warn = nil
+		}
+	})
+}
+
+// DialerTold is Dialer for a program that shows whom it speaks to: told gets
+// what the evidence says each time it has been checked.
+func (c *Config) DialerTold(identity hal.Identity, store hal.Store, told func(attest.Claims)) (func(context.Context) (*link.Session, error), error) {
 	credential, operator, err := c.parts()
 	if err != nil {
 		return nil, fmt.Errorf("uplink: %w", err)
@@ -52,10 +63,7 @@ func (c *Config) Dialer(identity hal.Identity, store hal.Store, warn func(string
 		if err != nil {
 			return [32]byte{}, err
 		}
-		if claims.Notice != "" && warn != nil {
-			warn(claims.Notice)
-			warn = nil
-		}
+		told(claims)
 		return claims.VaultKey, nil
 	}
 	return func(ctx context.Context) (*link.Session, error) {
