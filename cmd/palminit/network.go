@@ -12,6 +12,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 	"github.com/vishvananda/netlink"
+
+	"volar/firmware/unit"
 )
 
 const resolvConf = "/run/resolv.conf" // where the root's /etc/resolv.conf points
@@ -48,6 +50,22 @@ func (a address) apply(l netlink.Link) error {
 		fmt.Fprintf(&b, "nameserver %v\n", d)
 	}
 	return os.WriteFile(resolvConf, []byte(b.String()), 0o644)
+}
+
+// fixed gives the interface the address that the unit was told.
+func fixed(name string, n unit.Network) error {
+	l, err := linkUp(name)
+	if err != nil {
+		return err
+	}
+	a := address{net: &net.IPNet{IP: n.Address.Addr().AsSlice(), Mask: net.CIDRMask(n.Address.Bits(), 32)}}
+	if n.Gateway.IsValid() {
+		a.router = n.Gateway.AsSlice()
+	}
+	if n.DNS.IsValid() {
+		a.dns = []net.IP{n.DNS.AsSlice()}
+	}
+	return a.apply(l)
 }
 
 // keepNetwork holds the interface up with DHCP (RFC 2131) until ctx ends: it asks, and

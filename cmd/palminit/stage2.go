@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -84,6 +85,15 @@ func (k *keeper) run() error {
 	}
 	if err := k.openSecret(); err != nil {
 		return err
+	}
+	for _, dir := range []string{unitDir, stateDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	k.setClock()
+	for _, name := range k.board.Network {
+		go keepNetwork(context.Background(), name, k.log)
 	}
 	say("slot %s version %s ready after %v", k.slot, k.release.Version, uptime())
 	select {}
