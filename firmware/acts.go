@@ -180,10 +180,22 @@ func (r *runner) begin(ctx context.Context) (err error) {
 	return err
 }
 
+// CodeOf is the light of a burst that a nonce asks for.
+func CodeOf(n wire.Nonce) (code capture.Code) {
+	for i, f := range wire.Flashes(n) {
+		band := hal.NIR850
+		if f.At940 {
+			band = hal.NIR940
+		}
+		code[i], _ = hal.LightOf(hal.White|band, f.Corners, int(f.Quarters)) // every flash is a light
+	}
+	return code
+}
+
 func (r *runner) capture(ctx context.Context) Event {
 	r.show(hal.CueStill)
 	done := r.stage(StageCapture)
-	b, err := capture.Take(ctx, r.dev.Camera, &r.dev.Calibration)
+	b, err := capture.Take(ctx, r.dev.Camera, &r.dev.Calibration, CodeOf(r.nonce))
 	if err != nil {
 		return r.cameraLost(ctx, err)
 	}

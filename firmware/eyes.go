@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"volar/firmware/capture"
+	"volar/firmware/proof"
 	"volar/firmware/quality"
 	"volar/firmware/vision"
 	"volar/hal"
@@ -28,14 +29,21 @@ func (e eyes) rectify(b *capture.Burst) (*rectified, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rectified{
+	r := &rectified{
 		hand:  v.Palm.Hand,
 		place: place(&v.Palm), distance: v.DistanceMM, tilt: v.TiltDeg, pace: v.MotionMMPerS,
 		relief: v.BulgeMM,
 		rgb:    v.RGB.Pix, nir850: v.NIR850.Pix, nir940: v.NIR940.Pix,
 		rgbMask: v.RGB.Mask[:], nirMask: v.NIR850.Mask[:],
-		proof: wire.NewProof(),
-	}, nil
+	}
+	r.proof, err = proof.Make(b, e.cal, &proof.Palm{
+		ToNIR: v.ToImage, ToRGB: v.ToRGB, Mask: v.NIR850.Mask[:], NIR940: v.NIR940.Pix, Corners: v.Corners, Relief: v.Relief,
+	})
+	if err != nil {
+		r.wipe()
+		return nil, err
+	}
+	return r, nil
 }
 
 func place(p *vision.Palm) quality.Palm {
@@ -59,6 +67,7 @@ func cure(err error) hal.Cue {
 		{vision.ErrFingersClosed, hal.CueSpread},
 		{vision.ErrUnsure, hal.CueFlatter},
 		{vision.ErrNotRegistered, hal.CueStill},
+		{proof.ErrLost, hal.CueStill},
 	} {
 		if errors.Is(err, c.err) {
 			return c.cue

@@ -66,7 +66,7 @@ func (s *studio) show(t *testing.T, i int, m palm.Material, pose func(*rand.Rand
 		}
 		out.guide = look.judge(eyes{}, pair, &s.rig.Calibration)
 	}
-	burst, err := capture.Take(t.Context(), s, &s.rig.Calibration)
+	burst, err := capture.Take(t.Context(), s, &s.rig.Calibration, CodeOf(wire.Nonce{byte(1 + i)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,11 @@ func TestNoBurstBeforeTheVaultIsKnown(t *testing.T) {
 		b.wave()
 		b.stop()
 		log := strings.Join(b.log, ", ")
-		burst := "begin identify, shoot dark, shoot white, shoot nir850, shoot nir940, sample left"
+		burst := "begin identify, shoot dark, shoot white, shoot nir850, shoot nir940, "
+		for _, l := range CodeOf(wire.Nonce{byte(wire.Identify)}) {
+			burst += "shoot " + l.String() + ", "
+		}
+		burst += "sample left"
 		look := "shoot dark, shoot nir850, "
 		if !strings.HasPrefix(log, "dial, "+look+look+look+burst) { // the first look cannot tell motion
 			t.Error(log)

@@ -35,9 +35,16 @@ const (
 	maxSpan = time.Second
 )
 
+// Coded is how many shots of a burst are under lights that the vault chose.
+const Coded = 4
+
+// Code is their lights, in order.
+type Code [Coded]hal.Light
+
 // Burst is what one wave is judged by. Its pixels are its own.
 type Burst struct {
 	Dark, White, NIR850, NIR940 hal.Shot
+	Coded                       [Coded]hal.Shot
 }
 
 // Pair is what guiding looks at: the near-infrared frame under the 850 nm
@@ -46,32 +53,39 @@ type Pair struct {
 	Dark, Lit hal.Frame
 }
 
-// Take shoots a burst: dark, white, 850 nm, 940 nm. White and 850 nm follow
-// each other because they are what a palm is compared by, and the hand moves
-// between them.
-func Take(ctx context.Context, cam hal.Camera, cal *hal.Calibration) (*Burst, error) {
+// Take shoots a burst: dark, white, 850 nm, 940 nm, then the code. White and
+// 850 nm follow each other because they are what a palm is compared by, and
+// the hand moves between them.
+func Take(ctx context.Context, cam hal.Camera, cal *hal.Calibration, code Code) (*Burst, error) {
 	b := new(Burst)
-	order := []struct {
-		light hal.Light
-		shot  *hal.Shot
-	}{{0, &b.Dark}, {hal.White, &b.White}, {hal.NIR850, &b.NIR850}, {hal.NIR940, &b.NIR940}}
-	for i, o := range order {
+	lights := append([]hal.Light{0, hal.White, hal.NIR850, hal.NIR940}, code[:]...)
+	shots := b.Shots()
+	for i, l := range lights {
 		var before *hal.Shot
 		if i > 0 {
-			before = order[i-1].shot
+			before = shots[i-1]
 		}
-		s, err := shoot(ctx, cam, cal, o.light, before)
+		s, err := shoot(ctx, cam, cal, l, before)
 		if err != nil {
 			b.Wipe()
 			return nil, err
 		}
-		*o.shot = s
+		*shots[i] = s
 	}
-	if span := b.NIR940.NIR.At - b.Dark.NIR.At; span > maxSpan {
+	if span := shots[len(shots)-1].NIR.At - b.Dark.NIR.At; span > maxSpan {
 		b.Wipe()
 		return nil, fmt.Errorf("capture: take burst: %w: %v, allowed %v", ErrSlow, span, maxSpan)
 	}
 	return b, nil
+}
+
+// Shots are all shots of the burst in the order in which they are taken.
+func (b *Burst) Shots() []*hal.Shot {
+	shots := []*hal.Shot{&b.Dark, &b.White, &b.NIR850, &b.NIR940}
+	for i := range b.Coded {
+		shots = append(shots, &b.Coded[i])
+	}
+	return shots
 }
 
 // Look shoots the pair that guiding needs.
@@ -103,7 +117,7 @@ func (b *Burst) Wipe() {
 	if b == nil {
 		return
 	}
-	for _, s := range []*hal.Shot{&b.Dark, &b.White, &b.NIR850, &b.NIR940} {
+	for _, s := range b.Shots() {
 		wipe(s)
 	}
 }

@@ -21,6 +21,11 @@ var calibration = hal.Calibration{
 	MaxSkew: 5 * time.Millisecond,
 }
 
+var code = Code{
+	hal.White | hal.NIR850 | hal.TopLeft, hal.White | hal.NIR940 | hal.BottomRight | hal.Half,
+	hal.White | hal.NIR850 | hal.TopLeft | hal.TopRight | hal.BottomRight, hal.White | hal.NIR850 | hal.TopRight | hal.ThreeQuarters,
+}
+
 // fake is a camera that keeps hold of its buffers, as a driver does, and
 // lets a test spoil shot number at.
 type fake struct {
@@ -62,12 +67,15 @@ func (f *fake) wiped(t *testing.T) {
 
 func TestTake(t *testing.T) {
 	cam := &fake{mark: 0xa5}
-	b, err := Take(t.Context(), cam, &calibration)
+	b, err := Take(t.Context(), cam, &calibration, code)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cam.wiped(t)
 	all := map[hal.Light]*hal.Shot{0: &b.Dark, hal.White: &b.White, hal.NIR850: &b.NIR850, hal.NIR940: &b.NIR940}
+	for i := range code {
+		all[code[i]] = &b.Coded[i]
+	}
 	for l, s := range all {
 		if s.Light != l {
 			t.Errorf("%v shot is under %v", l, s.Light)
@@ -109,12 +117,12 @@ func TestFaults(t *testing.T) {
 		{"short", ErrFrame, "", func(s *hal.Shot) error { s.RGB.Pix = s.RGB.Pix[1:]; return nil }},
 		{"no format", ErrFrame, "", func(s *hal.Shot) error { s.NIR.Format = 0; return nil }},
 		{"bands exchanged", hal.ErrHalf, "", func(s *hal.Shot) error { s.RGB, s.NIR = s.NIR, s.RGB; return nil }},
-		{"other light", ErrLight, "white+nir940", func(s *hal.Shot) error { s.Light = hal.White | hal.NIR940; return nil }},
+		{"other light", ErrLight, "nir850+nir940", func(s *hal.Shot) error { s.Light = hal.NIR850 | hal.NIR940; return nil }},
 	}
 	for _, f := range faults {
-		for at, light := range []string{"dark", "white", "nir850", "nir940"} {
+		for at, light := range []string{"dark", "white", "nir850", "nir940", code[0].String(), code[1].String(), code[2].String(), code[3].String()} {
 			cam := &fake{mark: 0xa5, at: at, spoil: f.spoil}
-			b, err := Take(t.Context(), cam, &calibration)
+			b, err := Take(t.Context(), cam, &calibration, code)
 			if b != nil || !errors.Is(err, f.want) {
 				t.Errorf("%s at %d: %v", f.name, at, err)
 				continue
@@ -140,16 +148,16 @@ func TestOrder(t *testing.T) {
 		},
 	} {
 		cam := &fake{mark: 1, at: 2, spoil: spoil}
-		if _, err := Take(t.Context(), cam, &calibration); !errors.Is(err, ErrOrder) {
+		if _, err := Take(t.Context(), cam, &calibration, code); !errors.Is(err, ErrOrder) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	slow := &fake{mark: 1, at: 3, spoil: func(s *hal.Shot) error {
+	slow := &fake{mark: 1, at: 7, spoil: func(s *hal.Shot) error {
 		s.NIR.At += 2 * time.Second
 		s.RGB.At += 2 * time.Second
 		return nil
 	}}
-	if _, err := Take(t.Context(), slow, &calibration); !errors.Is(err, ErrSlow) {
+	if _, err := Take(t.Context(), slow, &calibration, code); !errors.Is(err, ErrSlow) {
 		t.Error(err)
 	}
 }
@@ -196,13 +204,13 @@ func (hung) Shoot(ctx context.Context, _ hal.Light) (hal.Shot, error) {
 func TestHungCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		_, err := Take(t.Context(), hung{}, &calibration)
+		_, err := Take(t.Context(), hung{}, &calibration, code)
 		if !errors.Is(err, hal.ErrStalled) || time.Since(began) != shotTime {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, cancel)
-		if _, err := Take(ctx, hung{}, &calibration); !errors.Is(err, context.Canceled) || errors.Is(err, hal.ErrStalled) {
+		if _, err := Take(ctx, hung{}, &calibration, code); !errors.Is(err, context.Canceled) || errors.Is(err, hal.ErrStalled) {
 			t.Errorf("stopped: %v", err)
 		}
 	})

@@ -18,6 +18,12 @@ import (
 type Rectified struct {
 	Palm // in the near-infrared picture under 850 nm; ToImage has the tilt taken out
 
+	// ToRGB is ToImage for the RGB camera's picture under white.
+	ToRGB [9]float64
+	// Corners are where the crop's points (0, 0), (wire.Side, 0) and
+	// (0, wire.Side) lie, mm in the NIR camera's frame.
+	Corners [3][3]float64
+
 	RGB    Crop // 3 channels
 	NIR850 Crop // 1 channel
 	NIR940 Crop // 1 channel
@@ -125,7 +131,11 @@ func (ms *mats) rectify(dark, white, nir850, nir940 *hal.Shot, cal *hal.Calibrat
 	}
 	toRGB = shifted(toRGB, reg.drift)
 	out := &Rectified{Palm: *palm, SpanMM: span, TiltDeg: reg.plane.tilt(), MotionMMPerS: pace * span * sideShare / wire.Side}
-	out.ToImage = toNIR
+	out.ToImage, out.ToRGB = toNIR, toRGB
+	for i, c := range []Point{{0, 0}, {wire.Side, 0}, {0, wire.Side}} {
+		n := reg.normal(apply(toNIR, c))
+		out.Corners[i] = vec{n.X, n.Y, 1}.times(1 / reg.plane.inverseDepth(n))
+	}
 	if out.Registration = reg.likeness(toNIR, toRGB); out.Registration < minRegistration {
 		return nil, fmt.Errorf("%w: likeness %.2f, needs %.2f", ErrNotRegistered, out.Registration, minRegistration)
 	}
