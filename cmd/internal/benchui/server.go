@@ -31,7 +31,7 @@ func (b *Bench) Handler() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("GET /", http.FileServerFS(files))
 	m.HandleFunc("GET /events", b.events)
-	m.HandleFunc("GET /camera/{band}", b.camera)
+	m.HandleFunc("GET /camera/{band}/{after}", b.camera)
 	m.HandleFunc("GET /burst/{id}/{n}/{band}", b.burst)
 	m.HandleFunc("GET /choices", b.choices)
 	m.HandleFunc("GET /tapes", b.listTapes)
@@ -102,35 +102,25 @@ func rest(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// boundary stands between the pictures of a camera.
-const boundary = "picture"
+// pictureHeader numbers a live picture.
+const pictureHeader = "Picture"
 
-// camera sends what one camera sees, for as long as somebody looks.
+// camera sends what one camera sees as soon as it is newer than the picture
+// that the page has.
 func (b *Bench) camera(w http.ResponseWriter, r *http.Request) {
 	band, known := bandNamed(r.PathValue("band"))
-	if !known {
+	after, err := strconv.Atoi(r.PathValue("after"))
+	if !known || err != nil {
 		http.NotFound(w, r)
 		return
 	}
-	c := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary="+boundary)
-	for n := 0; ; {
-		p, count, err := b.cameras.next(r.Context(), band, n)
-		if err != nil {
-			return
-		}
-		n = count
-		text, err := encode(p.img)
-		if err != nil {
-			return
-		}
-		if _, err := fmt.Fprintf(w, "--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", boundary, len(text), text); err != nil || c.Flush() != nil {
-			return
-		}
-		if !rest(r, seldom) {
-			return
-		}
+	p, count, err := b.cameras.next(r.Context(), band, after)
+	if err != nil {
+		return // nobody waits any more
 	}
+	text, err := encode(p.img)
+	w.Header().Set(pictureHeader, strconv.Itoa(count))
+	sendPicture(w, text, err)
 }
 
 // burst is one picture of the last burst.

@@ -41,9 +41,8 @@ async function post(path, value) {
 
 let sending = Promise.resolve(), waiting = false;
 
-// hold tells the device what is held; moves that come while one is on its
-// way are told together.
-function hold() {
+// showHeld writes what is held into the controls.
+function showHeld() {
   for (const [k, v] of Object.entries(held)) {
     const e = $(k);
     if (e && e !== document.activeElement) e.value = v;
@@ -51,6 +50,12 @@ function hold() {
     if (o) o.textContent = v + (e.dataset.unit ?? "");
   }
   $("out").setAttribute("aria-pressed", held.out);
+}
+
+// hold tells the device what is held; moves that come while one is on its
+// way are told together.
+function hold() {
+  showHeld();
   if (waiting) return;
   waiting = true;
   sending = sending.then(() => { waiting = false; return post("hold", held); });
@@ -109,10 +114,30 @@ fetch("choices").then(r => r.json()).then(c => {
   $("condition").append(...c.conditions.map(n => new Option(n, n)));
   $("condition").value = "none";
   $("person").max = c.max_person;
-  hold();
+  showHeld();
 });
 
 // What the device says.
+
+// follow draws what a camera sees, for as long as the page is open.
+async function follow(band) {
+  const canvas = $(band), pen = canvas.getContext("2d");
+  for (let last = 0; ;) {
+    try {
+      const answer = await fetch(`camera/${band}/${last}`);
+      if (!answer.ok) throw new Error(answer.statusText);
+      const picture = await createImageBitmap(await answer.blob());
+      canvas.width = picture.width;
+      canvas.height = picture.height;
+      pen.drawImage(picture, 0, 0);
+      last = Number(answer.headers.get("Picture"));
+    } catch {
+      last = 0;
+      await new Promise(wake => setTimeout(wake, 1000));
+    }
+  }
+}
+addEventListener("load", () => ["nir", "rgb"].forEach(follow));
 
 const rounded = v => v === null ? "–" : Math.abs(v) >= 100 ? v.toFixed(0) : Math.abs(v) >= 10 ? v.toFixed(1) : v.toPrecision(2);
 
@@ -200,9 +225,19 @@ function draw(v) {
 }
 
 const source = new EventSource("events");
-source.onopen = () => { $("link").textContent = "connected"; };
+let fresh = true; // nothing has come since the page was loaded or connected again
+source.onopen = () => { $("link").textContent = "connected"; fresh = true; };
 source.onerror = () => { $("link").textContent = "the bench has ended or is starting; this page tries again"; };
-source.onmessage = e => draw(JSON.parse(e.data));
+source.onmessage = e => {
+  const v = JSON.parse(e.data);
+  if (fresh) {
+    Object.assign(held, v.held);
+    $("purpose").value = v.purpose;
+    showHeld();
+    fresh = false;
+  }
+  draw(v);
+};
 
 // Tapes.
 
