@@ -26,9 +26,10 @@ type Player struct {
 
 	mu      sync.Mutex
 	tape    *Reader
-	next    *Item // looked at, not yet played
-	sensed  bool  // the presence sensor is in use
-	marked  bool  // the tape has marks, so shots outside of waves are of nobody
+	ahead   []Item // looked at, not yet played
+	after   error  // what reading gave behind them
+	sensed  bool   // the presence sensor is in use
+	marked  bool   // the tape has marks, so shots outside of waves are of nobody
 	near    bool
 	gone    chan struct{} // closed when near becomes false
 	skipped int
@@ -83,11 +84,12 @@ func (p *Player) shoot(l hal.Light) (*hal.Shot, error) {
 		if err != nil {
 			return nil, err
 		}
+		shot := item.Shot
 		p.pass()
-		if item.Shot != nil && item.Shot.Light == l {
-			return item.Shot, nil
+		if shot != nil && shot.Light == l {
+			return shot, nil
 		}
-		if item.Shot != nil {
+		if shot != nil {
 			p.skipped++
 		}
 	}
@@ -137,8 +139,9 @@ func (p *Player) approach() error {
 			p.near = true
 			return nil
 		}
+		shot := item.Shot
 		p.pass()
-		if item.Shot != nil {
+		if shot != nil {
 			p.skipped++
 		}
 	}
@@ -155,31 +158,58 @@ func (p *Player) Leave() {
 			p.leave()
 			return
 		}
+		shot := item.Shot
 		p.pass()
-		if item.Shot != nil {
+		if shot != nil {
 			p.skipped++
 		}
 	}
 }
 
-func (p *Player) peek() (*Item, error) {
-	if p.next == nil {
-		item, err := p.tape.Next()
-		if err == io.EOF {
-			return nil, hal.ErrEnd
+// maxAhead bounds how far Ahead looks: some seconds of a tape.
+const maxAhead = 400
+
+// Ahead looks at what is still to come of the wave, in its turn, until see
+// says that it has found what it looks for. Nothing is passed over.
+func (p *Player) Ahead(see func(Item) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; i < maxAhead && p.look(i); i++ {
+		if see(p.ahead[i]) {
+			return true
 		}
-		if err != nil {
-			return nil, err
+		if e := p.ahead[i].Event; e != nil && e.Name == EventGone {
+			return false
 		}
-		p.next = &item
 	}
-	return p.next, nil
+	return false
+}
+
+// look tells whether there is an item i places ahead, after reading up to it.
+func (p *Player) look(i int) bool {
+	for len(p.ahead) <= i && p.after == nil {
+		item, err := p.tape.Next()
+		if err == nil {
+			p.ahead = append(p.ahead, item)
+		} else if p.after = err; err == io.EOF {
+			p.after = hal.ErrEnd
+		}
+	}
+	return i < len(p.ahead)
+}
+
+func (p *Player) peek() (*Item, error) {
+	if !p.look(0) {
+		return nil, p.after
+	}
+	return &p.ahead[0], nil
 }
 
 // pass plays the item that was looked at.
 func (p *Player) pass() {
-	item := *p.next
-	p.next = nil
+	item := p.ahead[0]
+	p.ahead[0] = Item{}
+	p.ahead = p.ahead[1:]
 	if item.Event != nil {
 		switch item.Event.Name {
 		case EventNear:

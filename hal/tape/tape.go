@@ -67,10 +67,11 @@ type Event struct {
 	Fields map[string]string `json:"fields,omitempty"`
 }
 
-// Names of events that Player understands. Others are carried as they are.
+// Names of events that have a meaning. Others are carried as they are.
 const (
-	EventNear = "near" // a hand came: a wave begins
-	EventGone = "gone" // it left: the wave is over
+	EventNear      = "near"      // a hand came: a wave begins
+	EventGone      = "gone"      // it left: the wave is over
+	EventChallenge = "challenge" // the vault's nonce for the burst that follows, in hex in the field "nonce"
 )
 
 func (e *Event) check() error {
