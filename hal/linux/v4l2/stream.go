@@ -1,9 +1,8 @@
 // Package v4l2 captures raw frames from a Linux camera with the driver's time
 // stamp, sequence number and error flag, without cgo.
 //
-// A Stream hands out the newest frame and wipes every buffer before the
-// driver gets it back, so that no picture stays in memory that nobody looks
-// at.
+// A Stream wipes every buffer before the driver gets it back, so that no
+// picture stays in memory that nobody looks at.
 package v4l2
 
 import (
@@ -18,15 +17,13 @@ import (
 	"volar/hal/linux/v4l2/internal/abi"
 )
 
-// What a Stream answers instead of a frame. Callers test with errors.Is.
-var (
-	ErrGone  = errors.New("v4l2: the camera is gone")
-	ErrQuiet = errors.New("v4l2: no frame in time")
-)
+// ErrGone is what a Stream answers after its camera was unplugged.
+var ErrGone = errors.New("v4l2: the camera is gone")
 
-// buffers is how many frames the driver may hold. Two are filled while one is
-// looked at, and one more lets the other camera of a pair be waited for.
-const buffers = 4
+// buffers is how many frames there may be at once, with the driver and with
+// the caller: what a sensor of 60 frames a second gives in a fifth of a second,
+// while a slower and later one is waited for.
+const buffers = 12
 
 // maxFrame bounds one buffer, in bytes.
 const maxFrame = 64 << 20
@@ -165,7 +162,7 @@ func (s *Stream) Start() error {
 	if err := s.node.Ioctl(abi.ReqBufs, unsafe.Pointer(&r)); err != nil {
 		return s.fail("request buffers", err)
 	}
-	if r.Count < 2 || r.Count > 32 {
+	if r.Count < 4 || r.Count > 32 {
 		return s.fail("request buffers", fmt.Errorf("the driver gave %d, want %d", r.Count, buffers))
 	}
 	s.running = true // from here on, Stop has something to undo
@@ -197,6 +194,12 @@ func (s *Stream) mapBuffer(i uint32) error {
 	return s.node.Ioctl(abi.QueueBuf, unsafe.Pointer(&b))
 }
 
+// Buffers is how many frames there may be at once, while it runs.
+func (s *Stream) Buffers() int { return len(s.maps) }
+
+// Running tells whether frames come.
+func (s *Stream) Running() bool { return s.running }
+
 // Stop stops the frames, and wipes what is left of them.
 func (s *Stream) Stop() error {
 	if !s.running {
@@ -218,39 +221,20 @@ func (s *Stream) Stop() error {
 	return nil
 }
 
-// Newest waits until there is a frame and returns the newest; older ones are
-// wiped and forgotten. Whoever gets a frame gives it back with Release.
-func (s *Stream) Newest(timeout time.Duration) (Frame, error) {
-	var newest *Frame
-	for end := time.Now().Add(timeout); ; {
-		f, err := s.fetch()
-		if err != nil {
-			return Frame{}, err
-		}
-		if f != nil {
-			if newest != nil {
-				if err := s.Release(newest); err != nil {
-					return Frame{}, err
-				}
-			}
-			newest = f
-			continue // there may be a newer one
-		}
-		if newest != nil {
-			return *newest, nil
-		}
-		left := time.Until(end)
-		if left <= 0 {
-			return Frame{}, ErrQuiet
-		}
-		if _, err := s.node.Wait(min(left, 100*time.Millisecond)); err != nil {
-			return Frame{}, s.fail("wait", err)
-		}
+// Wait waits until there is a frame to Fetch, or d has passed.
+func (s *Stream) Wait(d time.Duration) error {
+	if s.dead {
+		return ErrGone
 	}
+	if _, err := s.node.Wait(d); err != nil {
+		return s.fail("wait", err)
+	}
+	return nil
 }
 
-// fetch takes the oldest frame that the driver has filled, or none.
-func (s *Stream) fetch() (*Frame, error) {
+// Fetch takes the oldest frame that the driver has filled, or nil where there
+// is none. It does not wait. Whoever gets a frame gives it back with Release.
+func (s *Stream) Fetch() (*Frame, error) {
 	if s.dead {
 		return nil, ErrGone
 	}
