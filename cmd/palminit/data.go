@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"os"
 	"os/exec"
 	"time"
 
@@ -13,6 +14,28 @@ const (
 	dataName  = "data"
 	dataMount = "/data"
 )
+
+// openData opens the data partition, which it makes for a new unit.
+func openData(secret []byte, fresh bool) error {
+	device, err := mapData([32]byte(secret))
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := formatData(device); err != nil {
+			return err
+		}
+	}
+	if err := mountData(device); err != nil {
+		return err
+	}
+	for _, dir := range []string{unitDir, stateDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // mapData opens the data partition through dm-crypt. XTS hides what is
 // written and not that it was changed: what must not be changed is signed, or

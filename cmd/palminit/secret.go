@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"volar/firmware/unit"
 	"volar/firmware/unit/keybox"
 	"volar/hal/linux/tpm"
@@ -124,4 +126,32 @@ func (k *keys) forget() error {
 		return fmt.Errorf("forget the unit: %w", err)
 	}
 	return k.box.Wipe()
+}
+
+// openSecret opens the secret, and with it the data partition. A new unit gets
+// both; the secret is kept last, so that a power cut before starts anew.
+func (k *keeper) openSecret() ([]byte, error) {
+	chip, err := tpm.Open(k.board.TPM.Device)
+	if err != nil {
+		return nil, err
+	}
+	if k.keys, err = openKeys(chip, k.release.Floor); err != nil {
+		return nil, err
+	}
+	secret, how, err := k.keys.find()
+	switch how {
+	case unit.Fresh:
+		say("a new unit: %v", err)
+		secret = draw()
+	case unit.Locked:
+		return nil, k.locked(err)
+	}
+	if err := openData(secret, how == unit.Fresh); err != nil {
+		return nil, err
+	}
+	if how == unit.Fresh {
+		unix.Sync()
+		return secret, k.keys.keep(secret)
+	}
+	return secret, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -10,10 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"volar/boards"
+	"volar/firmware/journal"
 	"volar/firmware/unit"
 	"volar/hal/linux/slots"
-	"volar/hal/linux/tpm"
 )
+
+// journalSize bounds the journal on the data partition, in bytes.
+const journalSize = 4 << 20
 
 // markBad takes a damaged slot out of service, where there is a good one to
 // go to.
@@ -43,7 +47,7 @@ func readRelease() (unit.Release, error) {
 	return unit.ParseRelease(b)
 }
 
-// stage2 returns only with an error that a reset may mend.
+// stage2 returns only with a reason to reset the machine.
 func stage2(slot string) error {
 	if err := mountAll(scratch); err != nil {
 		return err
@@ -59,10 +63,28 @@ func stage2(slot string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
-	k := &keeper{slot: slot, release: release, board: board, log: log, dog: &watchdog{of: board.Watchdog, log: log}}
+	k := &keeper{slot: slot, release: release, board: board, log: slog.New(consoleHandler()), end: make(chan string, 1)}
+	k.dog = &watchdog{of: board.Watchdog, log: k.log}
 	k.dog.take()
-	return k.run()
+	return k.run(context.Background())
+}
+
+// consoleHandler writes log lines to the console, for who watches a boot.
+func consoleHandler() slog.Handler {
+	return slog.NewTextHandler(crlf{os.Stdout}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+}
+
+// crlf ends lines as a terminal wants them.
+type crlf struct{ to io.Writer }
+
+func (c crlf) Write(b []byte) (int, error) {
+	_, err := c.to.Write(append(b[:max(0, len(b)-1)], "\r\n"...))
+	return len(b), err
 }
 
 // keeper keeps a unit alive.
@@ -72,67 +94,75 @@ type keeper struct {
 	board   *boards.Board
 	log     *slog.Logger
 	dog     *watchdog
+	end     chan string // why the machine is to be reset
 
-	slots *slots.Slots
-	keys  *keys
+	slots   *slots.Slots
+	keys    *keys
+	journal *journal.Journal
+	palmd   *supervisor
 }
 
 // run opens what the unit has and serves until there is a reason to reset.
-func (k *keeper) run() error {
-	var err error
+func (k *keeper) run(ctx context.Context) (err error) {
 	if k.slots, err = openSlots(k.slot); err != nil {
 		return err
 	}
-	if err := k.openSecret(); err != nil {
+	secret, err := k.openSecret()
+	if err != nil {
 		return err
 	}
-	for _, dir := range []string{unitDir, stateDir} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
+	if err := k.openJournal(); err != nil {
+		return err
 	}
+	defer k.closeAll()
 	k.setClock()
 	for _, name := range k.board.Network {
-		go keepNetwork(context.Background(), name, k.log)
+		go keepNetwork(ctx, name, k.log)
 	}
-	say("slot %s version %s ready after %v", k.slot, k.release.Version, uptime())
-	select {}
+	if err := mountTape(k.board); err != nil {
+		return err
+	}
+	k.palmd = &supervisor{log: k.log, journal: k.journal.Writer, dog: k.dog, between: func() error { return handOver(k.board) }}
+	if err := k.serve(ctx, secret); err != nil {
+		return err
+	}
+	k.log.Info("unit is up", "slot", k.slot, "version", k.release.Version, "after", uptime().String())
+	return fmt.Errorf("%s", <-k.end)
 }
 
-// openSecret opens the secret and with it the data partition.
-func (k *keeper) openSecret() error {
-	chip, err := tpm.Open(k.board.TPM.Device)
+// openJournal begins the journal of this run.
+func (k *keeper) openJournal() error {
+	j, err := journal.Open(dataMount+"/journal", journal.Options{
+		Size: journalSize, Release: fmt.Sprintf("%s (serial %d), slot %s", k.release.Version, k.release.Serial, k.slot),
+	})
 	if err != nil {
 		return err
 	}
-	if k.keys, err = openKeys(chip, k.release.Floor); err != nil {
-		return err
-	}
-	secret, how, err := k.keys.find()
-	switch how {
-	case unit.Fresh:
-		say("a new unit: %v", err)
-		secret = draw()
-	case unit.Locked:
-		return k.locked(err)
-	}
-	device, err := mapData([32]byte(secret))
-	if err != nil {
-		return err
-	}
-	if how == unit.Fresh {
-		if err := formatData(device); err != nil {
-			return err
-		}
-	}
-	if err := mountData(device); err != nil {
-		return err
-	}
-	if how == unit.Fresh {
-		unix.Sync()
-		return k.keys.keep(secret)
-	}
+	k.journal = j
+	k.log = slog.New(slog.NewMultiHandler(consoleHandler(), j.Handler("init", slog.LevelInfo)))
+	k.dog.log = k.log
+	go keepKernel(j.Writer("kernel"))
 	return nil
+}
+
+// restart asks for a reset; the first reason counts.
+func (k *keeper) restart(why string) {
+	select {
+	case k.end <- why:
+	default:
+	}
+}
+
+// closeAll leaves the data partition as it should be left.
+func (k *keeper) closeAll() {
+	k.palmd.halt()
+	if err := k.journal.Close("restart"); err != nil {
+		say("journal: %v", err)
+	}
+	unix.Sync()
+	if err := unix.Mount("", dataMount, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		say("data: %v", err)
+	}
 }
 
 // locked is the end of a system that does not get the unit's secret: another
