@@ -1,0 +1,311 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"volar/boards"
+	"volar/wire/bootstate"
+)
+
+// Inputs are what an image is made from. Every path is a folder.
+type Inputs struct {
+	Board    *boards.Board
+	Folder   string   // of the board: overlays, blobs.lock
+	Release  Release  // Board and UpdateKey are filled in by Build
+	Keys     *Keys    //
+	Programs string   // palminit and palmd, for arm64
+	Kernel   string   // Image, lib/modules, dtb
+	Loader   string   // u-boot.bin, as scripts/uboot builds it
+	Sysroots []string // where the programs' libraries and mke2fs lie
+	Packages string   // scripts/debs.lock: what the rest was made from, for the SBOM
+	Out      string   // new folder for the image and what lies beside it
+	Say      func(step string)
+}
+
+// Built is an image and how long each step of building took.
+type Built struct {
+	Dir      string
+	Manifest *Manifest
+	Steps    []Step
+}
+
+// Step is one step of building.
+type Step struct {
+	Name    string        `json:"name"`
+	Took    time.Duration `json:"took_ns"`
+	started time.Time
+}
+
+// builder carries an image from step to step.
+type builder struct {
+	Inputs
+	work   string // scratch folder
+	tmp    string // becomes Out when all is done
+	names  fileNames
+	kernel *kernel
+	tree   rootTree
+
+	release []byte
+	root    []byte
+	verity  *Verity
+	ramdisk []byte
+	fit     []byte
+	loader  []byte
+	m       *Manifest
+	steps   []Step
+}
+
+type fileNames struct{ image string }
+
+func namesOf(board, version string) fileNames {
+	return fileNames{image: "volar-" + board + "-" + version + ".img"}
+}
+
+// Build makes an image. The same inputs give the same bytes. Out appears when
+// everything in it is whole.
+func Build(ctx context.Context, in Inputs) (*Built, error) {
+	b := &builder{Inputs: in, names: namesOf(in.Board.Name, in.Release.Version)}
+	b.Release.Board, b.Release.UpdateKey = in.Board.Name, in.Keys.Public().ReleaseID()
+	if in.Board.Boot == nil {
+		return nil, fmt.Errorf("image: board %s is never flashed: its board.json has no boot", in.Board.Name)
+	}
+	if err := b.Release.check(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(in.Out); !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("image: %s is there already: %w", in.Out, os.ErrExist)
+	}
+	if err := os.MkdirAll(filepath.Dir(in.Out), 0o755); err != nil {
+		return nil, fmt.Errorf("image: build: %w", err)
+	}
+	var err error
+	if b.work, err = os.MkdirTemp("", "volar-image"); err != nil {
+		return nil, fmt.Errorf("image: build: %w", err)
+	}
+	defer os.RemoveAll(b.work)
+	if b.tmp, err = os.MkdirTemp(filepath.Dir(in.Out), ".building"); err != nil {
+		return nil, fmt.Errorf("image: build: %w", err)
+	}
+	defer os.RemoveAll(b.tmp)
+	if err := b.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(b.tmp, 0o755); err != nil {
+		return nil, fmt.Errorf("image: build: %w", err)
+	}
+	if err := os.Rename(b.tmp, in.Out); err != nil {
+		return nil, fmt.Errorf("image: build: %w", err)
+	}
+	return &Built{Dir: in.Out, Manifest: b.m, Steps: b.steps}, nil
+}
+
+func (b *builder) run(ctx context.Context) error {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"root", b.makeRoot}, {"initramfs", b.makeRamdisk}, {"FIT", b.makeFIT}, {"boot loader", b.makeLoader}, {"SBOM", b.makeSBOM},
+		{"disk", b.makeDisk}, {"compressed image", b.pack}, {"manifest", b.makeManifest},
+	} {
+		if b.Say != nil {
+			b.Say(step.name)
+		}
+		start := time.Now()
+		if err := step.do(ctx); err != nil {
+			return err
+		}
+		b.steps = append(b.steps, Step{Name: step.name, Took: time.Since(start)})
+	}
+	return nil
+}
+
+func (b *builder) makeRoot(ctx context.Context) (err error) {
+	if b.kernel, err = openKernel(b.Kernel); err != nil {
+		return err
+	}
+	b.release = b.Release.bytes()
+	b.tree = rootTree{
+		files: map[string]string{"init": filepath.Join(b.Programs, "palminit")},
+		content: map[string][]byte{
+			"etc/volar/release.json": b.release, "etc/passwd": []byte(passwd), "etc/group": []byte(groups), "etc/hosts": []byte(hosts),
+		},
+	}
+	if err := addProgram(b.tree.files, "usr/bin/palmd", filepath.Join(b.Programs, "palmd"), b.Sysroots); err != nil {
+		return err
+	}
+	mke2fs, err := findFile("sbin/mke2fs", b.Sysroots)
+	if err != nil {
+		return err
+	}
+	if err := addProgram(b.tree.files, "usr/sbin/mke2fs", mke2fs, b.Sysroots); err != nil {
+		return err
+	}
+	boot := b.Board.Boot
+	loaded := map[string]bool{}
+	if _, err := b.kernel.load(boot.Early, loaded); err != nil {
+		return err
+	}
+	late, err := b.kernel.load(boot.Late, loaded)
+	if err != nil {
+		return err
+	}
+	for name, file := range late {
+		b.tree.content["lib/modules/boot/"+name] = file
+	}
+	b.root, b.verity, err = buildRoot(ctx, b.work, &b.tree, &b.Release)
+	return err
+}
+
+// findFile finds a file in the first sysroot that has it.
+func findFile(name string, sysroots []string) (string, error) {
+	for _, root := range sysroots {
+		if p := filepath.Join(root, name); isFile(p) {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("image: %s is in none of %q", name, sysroots)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (b *builder) makeRamdisk(context.Context) error {
+	init, err := os.ReadFile(filepath.Join(b.Programs, "palminit"))
+	if err != nil {
+		return fmt.Errorf("image: initramfs: %w", err)
+	}
+	if loader, _, err := needed(filepath.Join(b.Programs, "palminit")); err != nil || loader != "" {
+		return fmt.Errorf("image: initramfs: palminit is not static for arm64 (loader %q): %w", loader, err)
+	}
+	verity, err := json.Marshal(b.verity)
+	if err != nil {
+		return fmt.Errorf("image: initramfs: %w", err)
+	}
+	files := map[string][]byte{"init": init, "etc/volar/verity.json": append(verity, '\n'), "etc/volar/release.json": b.release}
+	early, err := b.kernel.load(b.Board.Boot.Early, map[string]bool{})
+	if err != nil {
+		return err
+	}
+	for name, file := range early {
+		files["lib/modules/boot/"+name] = file
+	}
+	b.ramdisk = initramfs(files, "proc", "sys", "run", "newroot")
+	return nil
+}
+
+func (b *builder) makeFIT(ctx context.Context) error {
+	linux, err := os.ReadFile(filepath.Join(b.Kernel, "Image"))
+	if err != nil {
+		return fmt.Errorf("image: kernel: %w", err)
+	}
+	tree, err := b.deviceTree(ctx)
+	if err != nil {
+		return err
+	}
+	parts := fitParts{Board: b.Release.Board, Version: b.Release.Version, Kernel: linux, Ramdisk: b.ramdisk, Tree: tree, Load: b.Board.Boot.Kernel}
+	b.fit, err = buildFIT(ctx, b.work, parts, b.Keys.Boot, b.Release.Built)
+	return err
+}
+
+// deviceTree is the kernel's tree of the board with the board's overlays laid
+// over it; nothing where the machine brings its own.
+func (b *builder) deviceTree(ctx context.Context) ([]byte, error) {
+	boot := b.Board.Boot
+	if boot.DeviceTree == "" {
+		return nil, nil
+	}
+	base, err := filepath.Abs(filepath.Join(b.Kernel, "dtb", boot.DeviceTree))
+	if err != nil {
+		return nil, fmt.Errorf("image: device tree: %w", err)
+	}
+	if !isFile(base) {
+		return nil, fmt.Errorf("image: device tree: the kernel in %s has no dtb/%s: %w", b.Kernel, boot.DeviceTree, os.ErrNotExist)
+	}
+	args := []string{"-i", base, "-o", "board.dtb"}
+	for _, o := range boot.Overlays {
+		source, err := filepath.Abs(filepath.Join(b.Folder, o))
+		if err != nil {
+			return nil, fmt.Errorf("image: device tree: %w", err)
+		}
+		if err := tool(ctx, b.work, b.Release.Built, "dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", o+".dtbo", source); err != nil {
+			return nil, err
+		}
+		args = append(args, o+".dtbo")
+	}
+	if len(boot.Overlays) == 0 {
+		return os.ReadFile(base)
+	}
+	if err := tool(ctx, b.work, b.Release.Built, "fdtoverlay", args...); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(b.work, "board.dtb"))
+}
+
+func (b *builder) makeLoader(context.Context) error {
+	raw, err := os.ReadFile(filepath.Join(b.Loader, "u-boot.bin"))
+	if err != nil {
+		return fmt.Errorf("image: boot loader: %w", err)
+	}
+	b.loader, err = withKey(raw, &b.Keys.Boot.PublicKey)
+	return err
+}
+
+// write puts a file beside the image.
+func (b *builder) write(name string, data []byte) error {
+	to := filepath.Join(b.tmp, name)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("image: build: %w", err)
+	}
+	if err := os.WriteFile(to, data, 0o644); err != nil {
+		return fmt.Errorf("image: build: %w", err)
+	}
+	return nil
+}
+
+func (b *builder) makeDisk(context.Context) error {
+	if err := errors.Join(b.write("slot/boot.fit", b.fit), b.write("slot/root.img", b.root), b.write("u-boot.bin", b.loader)); err != nil {
+		return err
+	}
+	d, err := createDisk(filepath.Join(b.tmp, b.names.image), DiskSize)
+	if err != nil {
+		return fmt.Errorf("image: disk: %w", err)
+	}
+	defer d.f.Close()
+	state, err := bootstate.Default().Bytes()
+	if err != nil {
+		return fmt.Errorf("image: disk: %w", err)
+	}
+	t := Table{Disk: DiskGUID(b.Board.Name), Size: DiskSize, Parts: Layout(b.Board.Boot)}
+	head, tail := t.bytes(b.Board.Name)
+	if err := errors.Join(d.put(head, 0), d.put(tail, DiskSize-int64(len(tail)))); err != nil {
+		return fmt.Errorf("image: disk: %w", err)
+	}
+	for _, p := range t.Parts {
+		var err error
+		switch p.Name {
+		case PartBootA, PartBootB:
+			err = d.put(b.fit, p.Start)
+		case PartRootA, PartRootB:
+			err = d.put(b.root, p.Start)
+		case PartBootState:
+			for _, at := range bootstate.Offsets {
+				err = errors.Join(err, d.put(state, p.Start+at))
+			}
+			d.keep(p)
+		case PartUnit:
+			d.keep(p)
+		}
+		if err != nil {
+			return fmt.Errorf("image: disk: %s: %w", p.Name, err)
+		}
+	}
+	return d.f.Close()
+}
