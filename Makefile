@@ -24,8 +24,8 @@ build: setup ## build the programs into build/bin
 	@for p in $(static); do $(reproducible) -o build/bin/$$p ./cmd/$$p; done
 	@. scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/$$p ./cmd/$$p; done
 
-demo: build ## enrol and recognise synthetic palms: device, host and vault as processes on this machine
-	@build/bin/palmsim demo $(DEMO)
+demo: build ## enrol and recognise synthetic palms: device, host and vault as processes; on a terminal a page to drive them stays
+	@build/bin/palmsim demo $$(test -t 1 && echo --bench) $(DEMO)
 
 test: build ## every test
 	@. scripts/env.sh; VOLAR_BIN=$(CURDIR)/build/bin go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -timeout 20m ./...

@@ -17,12 +17,14 @@ import (
 	"volar/hal"
 )
 
+// anyPort is where a page is served that nobody gave an address.
+const anyPort = "127.0.0.1:0"
+
 // benchUI is the command that serves the bench.
 type benchUI struct {
 	listen string
 	seed   uint64
 	tapes  []string
-	log    io.Writer
 }
 
 func newBenchUICommand() *cobra.Command {
@@ -36,11 +38,11 @@ see what both cameras see, what the firmware measures, and what is decided. Tape
 command line can be stepped through frame by frame. It ends with Ctrl-C.`,
 		Example: "  palmsim bench-ui two.mcap",
 		RunE: func(c *cobra.Command, args []string) error {
-			b.tapes, b.log = args, c.ErrOrStderr()
+			b.tapes = args
 			return b.run(c.Context(), c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&b.listen, "listen", "127.0.0.1:0", "loopback `address` of the page")
+	c.Flags().StringVar(&b.listen, "listen", anyPort, "loopback `address` of the page")
 	c.Flags().Uint64Var(&b.seed, "seed", 1, "what the people are drawn from")
 	return c
 }

@@ -29,6 +29,7 @@ type demo struct {
 	people int
 	seed   uint64
 	json   bool
+	bench  bool
 	out    io.Writer
 }
 
@@ -49,6 +50,7 @@ a screen. It prints a line for each wave and a closing table, and fails on any w
 	c.Flags().IntVar(&d.people, "people", 6, "how many people to enrol")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "what the people and their movements are drawn from")
 	c.Flags().BoolVar(&d.json, "json", false, "print the closing table as JSON, and no lines")
+	c.Flags().BoolVar(&d.bench, "bench", false, "afterwards serve the page of bench-ui before the same vault, until Ctrl-C")
 	return c
 }
 
@@ -66,10 +68,18 @@ func (d *demo) run(ctx context.Context) error {
 	if err == nil {
 		show.sum.Bytes, err = v.stack.Received(ctx)
 	}
+	var wrong error // decisions
+	if err == nil {
+		wrong = show.closing()
+	}
+	if err == nil && wrong == nil && d.bench {
+		b := benchUI{listen: anyPort, seed: d.seed}
+		err = b.serve(ctx, v, d.out)
+	}
 	if err := v.close(err); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	return show.closing()
+	return wrong
 }
 
 // programs is the folder of this program: the others lie beside it.
