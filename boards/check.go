@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
 )
 
 // checker collects what no board can be, so that a driver need not ask.
@@ -238,4 +237,3 @@ func (c *checker) gate() {
 		c.between("/gate/wiegand/site", w.Site, 0, site)
 	}
 }
-

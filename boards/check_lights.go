@@ -99,15 +99,15 @@ func (c *checker) lamp(path string, l *Lamp) {
 	if !(l.Duty > 0 && l.Duty <= 1) {
 		c.bad(path+"/duty", "may be on for %g of the time, allowed over 0 to 1", l.Duty)
 	}
-	if need := b.lit(); !simulated && l.MaxOn >= 1 && time.Duration(l.MaxOn)*time.Millisecond < need {
+	if need := b.Lit(); !simulated && l.MaxOn >= 1 && time.Duration(l.MaxOn)*time.Millisecond < need {
 		c.bad(path+"/max_on_ms", "%d ms, but a shot of these cameras is lit for up to %v", l.MaxOn, need)
 		c.advise("faster cameras or a shorter exposure; see the lamp limits in boards/README.md before raising it")
 	}
 }
 
-// lit is how long a lamp may have to be lit for one shot: until the next
+// Lit is how long a lamp may have to be lit for one shot: until the next
 // frame begins, while it is exposed and read out, of the slower camera.
-func (b *Board) lit() (longest time.Duration) {
+func (b *Board) Lit() (longest time.Duration) {
 	for _, cam := range []*Camera{&b.RGB, &b.NIR} {
 		if cam.FPS < 1 {
 			continue

@@ -206,6 +206,8 @@ type Device struct {
 	Counter     Counter
 	Slots       Slots
 	Watchdog    Watchdog
+	Gate        Gate         // nil where the board opens nothing
+	Close       func() error // gives back what Open took; nil where there is nothing
 }
 
 // Check names every part that is missing.

@@ -1,0 +1,357 @@
+// Package linux brings boards to life that run Linux: cameras over V4L2, lamps,
+// ring and presence sensor over I2C, outputs over GPIO and PWM, a store on a
+// file system, the watchdog. The TPM is in its room tpm, the boot slots in
+// slots. Nothing in here was ever tried on a board: it is tested on recorded
+// buses, on a kernel made of software, and in a virtual machine.
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/i2c"
+
+	"volar/boards"
+	"volar/hal"
+	"volar/hal/linux/v4l2"
+	"volar/hal/tape"
+)
+
+// Options are what a board alone does not tell.
+type Options struct {
+	Dir         string           // folder of the store
+	Unit        string           // serial number
+	Calibration *hal.Calibration // as it was measured; nil is the board's by design
+	Identity    hal.Identity
+	Counter     hal.Counter
+	Slots       hal.Slots
+}
+
+// system is the machine that a board is opened on; tests have one of their own.
+type system struct {
+	compatible func() ([]string, error) // names of the machine, from its device tree
+	camera     func(prefix string) (path string, err error)
+	kernel     v4l2.Kernel // nil is the running one
+	bus        func(path string) (i2c.BusCloser, error)
+	line       func(boards.Line) (gpio.PinOut, error)
+	pwm        string // /sys/class/pwm
+	watchdog   func(*boards.Watchdog) (hal.Watchdog, error)
+	now        func() time.Duration // CLOCK_MONOTONIC
+}
+
+// Open brings a board to life. What is missing is named in one error, all of
+// it. On a board whose camera is a tape, camera and presence sensor are its
+// *tape.Player, and the calibration is that of the tape.
+func Open(b *boards.Board, o Options) (*hal.Device, error) { return open(b, o, machine()) }
+
+func open(b *boards.Board, o Options, sys system) (*hal.Device, error) {
+	p := &parts{board: b, sys: sys, buses: map[string]i2c.BusCloser{}}
+	d := p.device(o)
+	if len(p.missing) > 0 {
+		_ = p.close()
+		return nil, fmt.Errorf("linux: open board %s: %d missing: %w", b.Name, len(p.missing), Missing(p.missing))
+	}
+	d.Close = p.close
+	return d, nil
+}
+
+// Missing is what a board lacks, each with its cause.
+type Missing []error
+
+// Error is one line a part.
+func (m Missing) Error() string {
+	lines := make([]string, len(m))
+	for i, err := range m {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Unwrap lets callers test for causes.
+func (m Missing) Unwrap() []error { return m }
+
+// parts is a board that is being opened, and what has to be closed again.
+type parts struct {
+	board   *boards.Board
+	sys     system
+	buses   map[string]i2c.BusCloser
+	closers []func() error
+	missing []error
+}
+
+// lacks notes that a part could not be opened.
+func (p *parts) lacks(part string, err error) {
+	if err != nil {
+		p.missing = append(p.missing, fmt.Errorf("%s: %w", part, err))
+	}
+}
+
+// close closes the parts, the last opened first.
+func (p *parts) close() error {
+	var err error
+	for _, c := range slices.Backward(p.closers) {
+		err = errors.Join(err, c())
+	}
+	p.closers = nil
+	return err
+}
+
+func (p *parts) device(o Options) *hal.Device {
+	b := p.board
+	d := &hal.Device{Board: b.Name, Unit: o.Unit, Calibration: b.Calibration, Identity: o.Identity, Counter: o.Counter, Slots: o.Slots}
+	if o.Calibration != nil {
+		d.Calibration = *o.Calibration
+		p.lacks("calibration", d.Calibration.Check())
+	}
+	p.lacks("machine", p.right())
+	for _, part := range []struct {
+		name string
+		none bool
+	}{{"identity", o.Identity == nil}, {"counter", o.Counter == nil}, {"slots", o.Slots == nil}} {
+		if part.none {
+			p.lacks(part.name, errors.New("nobody has opened it"))
+		}
+	}
+	store, err := OpenStore(o.Dir)
+	p.lacks("store", err)
+	d.Store = store
+	chips := p.chips()
+	if path, ok := b.RGB.Tape(); ok {
+		p.play(d, path)
+	} else {
+		p.film(d, chips)
+	}
+	p.face(d, chips)
+	p.gate(d)
+	if b.Watchdog != nil {
+		if d.Watchdog, err = p.sys.watchdog(b.Watchdog); err != nil {
+			p.lacks("watchdog", err)
+		} else if c, ok := d.Watchdog.(io.Closer); ok {
+			p.closers = append(p.closers, c.Close)
+		}
+	} else {
+		p.lacks("watchdog", errors.New("the board has none"))
+	}
+	return d
+}
+
+// right tells whether this machine is the board.
+func (p *parts) right() error {
+	if len(p.board.Compatible) == 0 {
+		return nil
+	}
+	have, err := p.sys.compatible()
+	if err != nil {
+		return err
+	}
+	for _, want := range p.board.Compatible {
+		if slices.Contains(have, want) {
+			return nil
+		}
+	}
+	return fmt.Errorf("it is %q, the board is %q", have, p.board.Compatible)
+}
+
+// play puts a recording in the place of cameras and presence sensor.
+func (p *parts) play(d *hal.Device, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		p.lacks("cameras", err)
+		return
+	}
+	p.closers = append(p.closers, f.Close)
+	r, err := tape.Open(f)
+	if err == nil && r.Calibration() == nil {
+		err = errors.New("a tape of stills holds no shots")
+	}
+	if err != nil {
+		p.lacks("cameras", fmt.Errorf("%s: %w", path, err))
+		return
+	}
+	player := tape.Play(r)
+	d.Camera, d.Presence, d.Calibration = player, player, *r.Calibration()
+}
+
+// bus opens an I2C bus once.
+func (p *parts) bus(path string) (i2c.Bus, error) {
+	if b, ok := p.buses[path]; ok {
+		return b, nil
+	}
+	b, err := p.sys.bus(path)
+	if err != nil {
+		return nil, err
+	}
+	p.buses[path] = b
+	p.closers = append(p.closers, b.Close)
+	return b, nil
+}
+
+// chips opens the LED drivers.
+func (p *parts) chips() map[string]*bank {
+	banks := map[string]*bank{}
+	for i := range p.board.Chips {
+		c := &p.board.Chips[i]
+		bus, err := p.bus(c.Bus)
+		if err != nil {
+			p.lacks("chip "+c.Name, err)
+			continue
+		}
+		chip, err := newChip(c, bus)
+		if err == nil {
+			err = chip.reset()
+		}
+		if err != nil {
+			p.lacks("chip "+c.Name, err)
+			continue
+		}
+		k := &bank{chip: chip}
+		if c.Gate != nil {
+			k.gate = p.line("gate of "+c.Name, *c.Gate)
+		}
+		banks[c.Name] = k
+	}
+	return banks
+}
+
+// line opens a GPIO line and drives it low.
+func (p *parts) line(part string, l boards.Line) gpio.PinOut {
+	pin, err := p.sys.line(l)
+	if err == nil {
+		err = pin.Out(gpio.Low)
+	}
+	if err != nil {
+		p.lacks(part, err)
+		return nil
+	}
+	p.closers = append(p.closers, pin.Halt)
+	return pin
+}
+
+// film opens cameras, lamps and presence sensor.
+func (p *parts) film(d *hal.Device, chips map[string]*bank) {
+	b := p.board
+	c := &camera{skew: d.Calibration.MaxSkew, timeout: time.Duration(b.Limits.Timeout), need: b.Lit(), lamps: p.lamps(chips)}
+	for i, e := range []struct {
+		band hal.Band
+		cam  *boards.Camera
+		in   hal.Intrinsics
+	}{{hal.RGB, &b.RGB, d.Calibration.RGB}, {hal.NIR, &b.NIR, d.Calibration.NIR}} {
+		eye, err := p.eye(e.band, e.cam, e.in)
+		if err != nil {
+			p.lacks(fmt.Sprintf("%v camera", e.band), err)
+		}
+		c.eyes[i] = eye
+	}
+	if c.eyes[0] != nil && c.eyes[1] != nil {
+		p.closers = append(p.closers, c.close)
+		d.Camera = c
+	}
+	s := b.Presence
+	bus, err := p.bus(s.Bus)
+	if err != nil {
+		p.lacks("presence sensor", err)
+		return
+	}
+	tof := &vl53l0x{i2c.Dev{Bus: bus, Addr: uint16(s.Address)}}
+	p.lacks("presence sensor", tof.check())
+	d.Presence = &presence{near: s.Near, gone: s.Gone, measure: tof.distance}
+}
+
+// eye finds a camera and opens it once, to see that it is there.
+func (p *parts) eye(band hal.Band, cam *boards.Camera, in hal.Intrinsics) (*eye, error) {
+	path := cam.Device
+	if name, ok := strings.CutPrefix(path, "name:"); ok {
+		var err error
+		if path, err = p.sys.camera(name); err != nil {
+			return nil, err
+		}
+	}
+	e, err := newEye(band, cam, in, path, p.sys.kernel)
+	if err != nil {
+		return nil, err
+	}
+	s, err := v4l2.Open(e.cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.stream = s
+	return e, nil
+}
+
+func (p *parts) lamps(chips map[string]*bank) *lamps {
+	s := &lamps{now: p.sys.now}
+	for _, l := range p.board.Lamps {
+		k := chips[l.Chip]
+		if k == nil {
+			continue // its chip has been named
+		}
+		light, err := hal.ParseLight(l.Light)
+		if err != nil {
+			p.lacks("lamp "+l.Light, err)
+			continue
+		}
+		drive := l.Drive
+		if drive == 0 {
+			drive = 1
+		}
+		s.all = append(s.all, &lamp{light: light, bank: k, out: l.Line, drive: drive,
+			limit: Limit{MaxOn: time.Duration(l.MaxOn) * time.Millisecond, Duty: l.Duty}})
+		if !slices.Contains(s.banks, k) {
+			s.banks = append(s.banks, k)
+		}
+	}
+	p.lacks("lamps", s.dark())
+	return s
+}
+
+func (p *parts) face(d *hal.Device, chips map[string]*bank) {
+	var r *ring
+	var z *buzzer
+	if b := p.board.Face.Ring; b != nil {
+		k := chips[b.Chip]
+		if k == nil {
+			return // its chip has been named
+		}
+		if k.gate != nil {
+			p.lacks("ring", k.gate.Out(gpio.High)) // it shines all the time
+		}
+		r = newRing(b, k.chip)
+	}
+	if b := p.board.Face.Buzzer; b != nil {
+		var err error
+		if z, err = openBuzzer(p.sys.pwm, b); err != nil {
+			p.lacks("buzzer", err)
+			return
+		}
+	}
+	f, err := newFace(r, z)
+	if err != nil {
+		p.lacks("ring", err)
+		return
+	}
+	p.closers = append(p.closers, f.close)
+	d.Face = f
+}
+
+func (p *parts) gate(d *hal.Device) {
+	b := p.board.Gate
+	if b == nil {
+		return
+	}
+	g := &gate{}
+	if b.Relay != nil {
+		g.relay, g.open = p.line("relay", b.Relay.Line), time.Duration(b.Relay.Open)
+	}
+	if w := b.Wiegand; w != nil {
+		g.wiegand = &wiegand{bits: w.Bits, site: w.Site,
+			data: [2]gpio.PinOut{p.line("Wiegand data 0", w.Data0), p.line("Wiegand data 1", w.Data1)}}
+	}
+	p.closers = append(p.closers, g.close)
+	d.Gate = g
+}
