@@ -98,6 +98,9 @@ func (s *Slots) Running() string { return s.opt.Running }
 // other is the slot that does not run.
 func (s *Slots) other() string { return bootstate.Other(s.opt.Running) }
 
+// Tries is how many tries TryOther gives.
+func (s *Slots) Tries() uint8 { return uint8(s.opt.Tries) }
+
 // State is what stands in the block now.
 func (s *Slots) State() (bootstate.State, error) {
 	s.mu.Lock()

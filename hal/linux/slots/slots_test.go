@@ -190,12 +190,15 @@ func TestWrite(t *testing.T) {
 	ok(t, s.Write(t.Context(), Root, iotest.OneByteReader(bytes.NewReader(root[:9000]))))
 	ok(t, s.Write(t.Context(), Root, bytes.NewReader(root)))
 	for part, want := range map[string][]byte{Boot: boot, Root: root} {
-		m, err := s.Part("b", part)
+		r, done, err := s.Read("b", part)
 		ok(t, err)
 		got := make([]byte, len(want))
-		if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+		if _, err := r.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: other bytes (%v)", part, err)
 		}
+		ok(t, done())
+		m, err := s.open("b", part)
+		ok(t, err)
 		if _, err := m.WriteAt([]byte("xx"), m.Size()-1); err == nil {
 			t.Errorf("%s: written behind its end", part)
 		}
