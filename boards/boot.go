@@ -14,15 +14,16 @@ import (
 // folder that the boot loader is built from (u-boot.cfg, boot.env) and
 // blobs.lock.
 type Boot struct {
-	Kernel     Address  `json:"kernel_address"`          // where the boot loader puts the kernel
-	DeviceTree string   `json:"device_tree,omitempty"`   // of the kernel's: "imx8mp-evk.dtb"; none where the machine brings its own
-	Overlays   []string `json:"overlays,omitempty"`      // files of the folder, applied in this order
-	Loader     int64    `json:"loader_offset,omitempty"` // where the chip looks for flash.bin on the disk, bytes
-	FAT        bool     `json:"fat,omitempty"`           // the chip reads its boot files from a FAT partition, the first
-	Early      []string `json:"early_modules,omitempty"` // kernel modules that it takes to open the root
-	Late       []string `json:"late_modules,omitempty"`  // and those after
-	QEMU       string   `json:"qemu_machine,omitempty"`  // machine that an image's kernel can be tried on
-	MinQEMU    int      `json:"qemu_at_least,omitempty"` // first QEMU that has it
+	Kernel     Address  `json:"kernel_address"`           // where the boot loader puts the kernel
+	DeviceTree string   `json:"device_tree,omitempty"`    // of the kernel's: "imx8mp-evk.dtb"; none where the machine brings its own
+	Overlays   []string `json:"overlays,omitempty"`       // files of the folder, applied in this order
+	Loader     int64    `json:"loader_offset,omitempty"`  // where the chip looks for flash.bin on the disk, bytes
+	FAT        bool     `json:"fat,omitempty"`            // the chip reads its boot files from a FAT partition, the first
+	Early      []string `json:"early_modules,omitempty"`  // kernel modules that it takes to open the root
+	Late       []string `json:"late_modules,omitempty"`   // and those after
+	Imager     []string `json:"imager_devices,omitempty"` // tags by which Raspberry Pi Imager knows the board
+	QEMU       string   `json:"qemu_machine,omitempty"`   // machine that an image's kernel can be tried on
+	MinQEMU    int      `json:"qemu_at_least,omitempty"`  // first QEMU that has it
 }
 
 // Address is a place in memory, written as "0x40400000".
@@ -69,6 +70,11 @@ func (b *Boot) check() error {
 	}
 	if b.Loader != 0 && (b.Loader < 34*512 || b.Loader >= LoaderGap || b.Loader%512 != 0) {
 		return fmt.Errorf("loader_offset %d, allowed from %d to below %d in sectors of 512", b.Loader, 34*512, LoaderGap)
+	}
+	for _, d := range b.Imager {
+		if !isName(d) {
+			return fmt.Errorf("imager_devices %q, want names such as pi4-64bit", d)
+		}
 	}
 	all := slices.Concat(b.Early, b.Late)
 	if len(all) > 128 {

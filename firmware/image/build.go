@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
+
 	"volar/boards"
 	"volar/wire/bootstate"
 )
@@ -23,23 +25,22 @@ type Inputs struct {
 	Kernel   string   // Image, lib/modules, dtb
 	Loader   string   // u-boot.bin, as scripts/uboot builds it
 	Sysroots []string // where the programs' libraries and mke2fs lie
-	Packages string   // scripts/debs.lock: what the rest was made from, for the SBOM
+	BaseURL  string   // where the folder will be published, for os_list.json
 	Out      string   // new folder for the image and what lies beside it
 	Say      func(step string)
 }
 
 // Built is an image and how long each step of building took.
 type Built struct {
-	Dir      string
-	Manifest *Manifest
-	Steps    []Step
+	Dir      string    `json:"folder"`
+	Manifest *Manifest `json:"manifest"`
+	Steps    []Step    `json:"steps"`
 }
 
 // Step is one step of building.
 type Step struct {
-	Name    string        `json:"name"`
-	Took    time.Duration `json:"took_ns"`
-	started time.Time
+	Name string        `json:"name"`
+	Took time.Duration `json:"took_ns"`
 }
 
 // builder carries an image from step to step.
@@ -57,6 +58,12 @@ type builder struct {
 	ramdisk []byte
 	fit     []byte
 	loader  []byte
+	blobs   []cdx.Component
+	sbom    []byte
+	kept    []span
+	bmap    []byte
+	image   Part
+	packed  Part
 	m       *Manifest
 	steps   []Step
 }
@@ -299,13 +306,14 @@ func (b *builder) makeDisk(context.Context) error {
 			for _, at := range bootstate.Offsets {
 				err = errors.Join(err, d.put(state, p.Start+at))
 			}
-			d.keep(p)
+			d.keep(p.Start, p.Size)
 		case PartUnit:
-			d.keep(p)
+			d.keep(p.Start, p.Size)
 		}
 		if err != nil {
 			return fmt.Errorf("image: disk: %s: %w", p.Name, err)
 		}
 	}
+	b.kept = d.kept
 	return d.f.Close()
 }

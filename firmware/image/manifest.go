@@ -37,6 +37,8 @@ func partOf(file string, b []byte) Part {
 	return Part{File: file, Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
 }
 
+const manifestFile = "manifest.json"
+
 // manifestContext keeps the signature from being taken for one over something
 // else.
 const manifestContext = "volar image manifest 1\x00"

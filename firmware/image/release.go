@@ -1,9 +1,11 @@
 package image
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 )
@@ -57,4 +59,23 @@ func (r *Release) check() error {
 func (r *Release) bytes() []byte {
 	b, _ := json.Marshal(r)
 	return append(b, '\n')
+}
+
+// maxJSON bounds the JSON files that are read here, in bytes.
+const maxJSON = 256 << 10
+
+// strictJSON decodes one object that has no unknown fields and no company.
+func strictJSON(b []byte, into any) error {
+	if len(b) > maxJSON {
+		return fmt.Errorf("%d bytes, allowed %d", len(b), maxJSON)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one object")
+	}
+	return nil
 }

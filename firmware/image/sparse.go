@@ -28,8 +28,10 @@ func createDisk(path string, size int64) (*disk, error) {
 
 const piece = 64 << 10
 
-// put writes b at an offset, but not its pieces that are zero.
+// put writes b at an offset, but not its pieces that are zero. Flashing has to
+// write those too: dm-verity looks at every block.
 func (d *disk) put(b []byte, at int64) error {
+	d.keep(at, int64(len(b)))
 	zero := make([]byte, piece)
 	for len(b) > 0 {
 		n := min(piece, len(b))
@@ -45,7 +47,7 @@ func (d *disk) put(b []byte, at int64) error {
 
 // keep marks a part that flashing has to write even where it is zero: it
 // would otherwise hold what was on the disk before.
-func (d *disk) keep(p Partition) { d.kept = append(d.kept, span{p.Start, p.Start + p.Size}) }
+func (d *disk) keep(at, size int64) { d.kept = append(d.kept, span{at, at + size}) }
 
 // runs calls f for each part of r that is not zero or is kept, in blocks.
 func runs(r io.ReaderAt, size, block int64, kept []span, f func(from, to int64) error) error {
