@@ -31,6 +31,9 @@ func main() {
 	defer stop()
 	if err := newRootCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "palmsim:", err)
+		if hint := hintOf(err); hint != "" {
+			fmt.Fprintln(os.Stderr, "hint:", hint)
+		}
 		os.Exit(exitCode(ctx, err))
 	}
 }
@@ -59,6 +62,6 @@ Exit codes: 0 success, 1 what was checked is not so, 2 wrong usage or input, 3 i
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRecordCommand(), newPlayCommand(), newImportCommand(), newReplayCommand(), newEvalCommand(), newBenchUICommand())
+	root.AddCommand(newDemoCommand(), newRecordCommand(), newPlayCommand(), newImportCommand(), newReplayCommand(), newEvalCommand(), newBenchUICommand(), newWorkerCommand())
 	return root
 }

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"volar/boards"
-	"volar/hal/tape"
+	"volar/cmd/internal/replay"
 	"volar/sim"
-	"volar/sim/palm"
 	"volar/wire"
 )
 
@@ -41,9 +37,9 @@ func newRecordCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "record --out FILE",
 		Short: "Record waves of synthetic people to a tape",
-		Long: `record lets synthetic people come to the real firmware, with a host and an empty vault of
-its own, started as processes on loopback, and writes to a tape all that the cameras saw, what the
-device said, and what was decided. First each person is enrolled with both hands, then people come
+		Long: `record lets synthetic people come to the real firmware, with an empty vault of its own, and writes
+to a tape all that the cameras saw, what the device said, and what was decided. Equal commands
+write equal tapes. First each person is enrolled with both hands, then people come
 in turn to be identified. A script (--script, one JSON object a line, as palmd takes it) says
 otherwise. A wave takes some 20 MB.
 
@@ -77,11 +73,10 @@ func (r *record) run(ctx context.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("record: %w", err)}
 	}
-	v, err := startVault(ctx)
-	if err != nil {
-		return errors.Join(fmt.Errorf("record: %w", err), f.Close(), os.Remove(r.out))
-	}
-	err = v.close(errors.Join(r.film(ctx, f, script, v), f.Close()))
+	bar := newProgress(r.log, "presentations", len(script))
+	film := replay.Film{Script: script, Seed: r.seed, Done: func(sim.Result) { bar.add(1) }, Fault: func(s string) { fmt.Fprintln(r.log, s) }}
+	err = errors.Join(film.Shoot(ctx, f), f.Close())
+	bar.end()
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
@@ -110,37 +105,4 @@ func (r *record) presentations() ([]sim.Presentation, error) {
 		list = append(list, p)
 	}
 	return list, nil
-}
-
-// film records the script to w.
-func (r *record) film(ctx context.Context, w io.Writer, script []sim.Presentation, v *ownVault) error {
-	board, err := boards.Load(boards.Tree, "sim")
-	if err != nil {
-		return err
-	}
-	stage, err := sim.NewStage(board, palm.DefaultRig(), r.seed)
-	if err != nil {
-		return err
-	}
-	b, err := sim.New(sim.Options{Board: board, Speed: math.Inf(1), Empty: stage.Empty()})
-	if err != nil {
-		return err
-	}
-	packed := bufio.NewWriterSize(w, 1<<20)
-	t, err := tape.Create(packed, tape.Meta{
-		Board: board.Name, Unit: b.Device().Unit, Firmware: "palmsim record", Synthetic: true,
-	}, &board.Calibration)
-	if err != nil {
-		return err
-	}
-	bar := newProgress(r.log, "presentations", len(script))
-	f := &filming{board: b, tape: t, director: sim.Direct(b, stage, script, nil)}
-	f.director.Comes = f.comes
-	f.director.Done = func(sim.Result) { bar.add(1) }
-	dial, err := v.dialer(b.Device(), r.log)
-	if err == nil {
-		err = f.run(ctx, dial)
-		bar.end()
-	}
-	return errors.Join(err, f.failed(), t.Close(), packed.Flush()) // an interrupted tape is closed too
 }
