@@ -185,7 +185,7 @@ func (u *Updater) back(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if boot.Of(u.rec.Target).Status != bootstate.Good { // a good one was not touched yet
+	if u.rec.Target != u.cfg.Slots.Running() && boot.Of(u.rec.Target).Status != bootstate.Good { // a good one was not touched yet
 		if err := u.cfg.Slots.Clear(); err != nil {
 			return err
 		}

@@ -183,9 +183,11 @@ func resume(s State, target, running string, boot bootstate.State, tries uint8) 
 		}
 		return Idle
 	case running == target:
-		switch s {
-		case Leave, Confirm, Raise:
+		switch {
+		case s == Leave || s == Confirm || s == Raise:
 			return s
+		case slot.Status == bootstate.Good: // what ran before was found damaged in the middle of the update
+			return Back
 		}
 		return Trial
 	case s < Check || s == Back:

@@ -84,7 +84,7 @@ var errFull = errors.New("more bytes than the partition has")
 
 // fill copies r to m.
 func fill(ctx context.Context, m Medium, r io.Reader) (n int64, err error) {
-	buffer := make([]byte, chunk)
+	buffer := make([]byte, min(chunk, m.Size()))
 	for {
 		if err := ctx.Err(); err != nil {
 			return n, err
