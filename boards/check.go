@@ -223,7 +223,7 @@ func (c *checker) gate() {
 		c.bad("/gate", "has neither relay nor wiegand")
 	}
 	if g.Relay != nil {
-		c.gpio("/gate/relay", "the relay", g.Relay.Line)
+		c.gpio("/gate/relay", "the relay", Line{g.Relay.Chip, g.Relay.Line})
 		c.lasting("/gate/relay/open", g.Relay.Open, 100*time.Millisecond, 30*time.Second)
 	}
 	if w := g.Wiegand; w != nil {

@@ -2,6 +2,7 @@ package boards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,9 +53,9 @@ func (c *checker) camera(path string, cam *Camera, band hal.Band) {
 	if !named || cam.Simulated() {
 		return
 	}
-	if !strings.HasPrefix(cam.Device, "/dev/video") && !strings.HasPrefix(cam.Device, "name:") {
-		c.bad(path+"/device", "%q, want /dev/video0, or name: and what /sys/class/video4linux/*/name says", cam.Device)
-		c.advise("name: stays true when the kernel finds the cameras in another order")
+	if !slices.ContainsFunc([]string{"/dev/video", "name:", "driver:"}, func(p string) bool { return strings.HasPrefix(cam.Device, p) }) {
+		c.bad(path+"/device", "%q, want name: and what /sys/class/video4linux/*/name says, driver: and the kernel's driver, or /dev/video0", cam.Device)
+		c.advise("name: and driver: stay true when the kernel finds the cameras in another order")
 	}
 	c.sensor(path, cam, f)
 }

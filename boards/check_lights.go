@@ -2,6 +2,8 @@ package boards
 
 import (
 	"fmt"
+	"math/bits"
+	"strings"
 	"time"
 
 	"volar/hal"
@@ -48,14 +50,14 @@ func (c *checker) chips() {
 	}
 }
 
-// output checks and books one output of an LED driver or of a GPIO chip.
+// output checks and books one output of an LED driver.
 func (c *checker) output(path, by, chip string, line int) {
 	if k := c.board.chip(chip); k != nil {
 		if d, ok := drivers[k.Chip]; ok {
 			c.between(path, line, 0, d.outputs-1)
 		}
 	} else {
-		c.between(path, line, 0, 1023)
+		c.between(path, line, 0, 1023) // of a simulated one
 	}
 	c.take(path, by, chip, line)
 }
@@ -65,20 +67,42 @@ func (c *checker) lamps() {
 	if len(b.Lamps) > 32 {
 		c.bad("/lamps", "%d lamps, allowed 32", len(b.Lamps))
 	}
-	var all hal.Light
+	alone := map[hal.Light]bool{} // each band's corners that a lamp lights without others
+	var lit [3]uint8              // corners of each band that some lamp lights
 	for i := range b.Lamps {
 		l := &b.Lamps[i]
 		path := fmt.Sprintf("/lamps/%d", i)
 		light, err := hal.ParseLight(l.Light)
-		if err != nil || light == 0 || light&(light-1) != 0 {
-			c.bad(path+"/light", "%q, want one of %v, %v, %v", l.Light, hal.White, hal.NIR850, hal.NIR940)
+		if n := bits.OnesCount16(uint16(light.Bands())); err != nil || n != 1 || light.Strength() != 1 {
+			c.bad(path+"/light", "%q, want one band, and perhaps its corners: %v, nir850@tl", l.Light, hal.White)
+		} else {
+			alone[light] = true
+			lit[bits.TrailingZeros16(uint16(light.Bands()))] |= light.Corners()
 		}
-		all |= light
 		c.lamp(path, l)
 	}
-	if missing := hal.AllLights &^ all; missing != 0 {
-		c.bad("/lamps", "no lamp for %v", missing)
+	for i, band := range []hal.Light{hal.White, hal.NIR850, hal.NIR940} {
+		if lit[i] != 15 {
+			c.bad("/lamps", "no lamp for %v in %s", band, cornersOf(15&^lit[i]))
+			continue
+		}
+		for _, corner := range []hal.Light{hal.TopLeft, hal.TopRight, hal.BottomLeft, hal.BottomRight} {
+			if !b.Simulated() && !alone[band|corner] {
+				c.bad("/lamps", "no lamp for %v alone: the liveness check lights each corner for itself", band|corner)
+			}
+		}
 	}
+}
+
+// cornersOf names corners as hal.Light does.
+func cornersOf(set uint8) string {
+	var names []string
+	for i, n := range []string{"tl", "tr", "bl", "br"} {
+		if set>>i&1 != 0 {
+			names = append(names, n)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 func (c *checker) lamp(path string, l *Lamp) {
@@ -87,13 +111,15 @@ func (c *checker) lamp(path string, l *Lamp) {
 	if c.text(path+"/chip", l.Chip, 64) {
 		c.output(path+"/line", "a lamp ("+l.Light+")", l.Chip, l.Line)
 	}
-	if simulated != b.Simulated() {
+	switch {
+	case simulated != b.Simulated():
 		c.bad(path+"/chip", "%q beside camera %q: real lamps light real cameras", l.Chip, b.RGB.Device)
+	case !simulated && b.chip(l.Chip) == nil:
+		c.bad(path+"/chip", "%q is none of the chips", l.Chip)
+		c.advise("lamps hang on an LED driver: the liveness check also lights them at 3/4, 1/2 and 1/4")
 	}
 	if !(l.Drive >= 0 && l.Drive <= 1) {
 		c.bad(path+"/drive", "%g of the chip's current, allowed over 0 to 1", l.Drive)
-	} else if l.Drive != 0 && b.chip(l.Chip) == nil {
-		c.bad(path+"/drive", "a GPIO line is on or off: set the current by the resistor")
 	}
 	c.between(path+"/max_on_ms", l.MaxOn, 1, 1000)
 	if !(l.Duty > 0 && l.Duty <= 1) {
@@ -105,6 +131,9 @@ func (c *checker) lamp(path string, l *Lamp) {
 	}
 }
 
+// lateness is what a driver may add to the time that its sensor takes.
+const lateness = 10 * time.Millisecond
+
 // Lit is how long a lamp may have to be lit for one shot: until the next
 // frame begins, while it is exposed and read out, of the slower camera.
 func (b *Board) Lit() (longest time.Duration) {
@@ -112,7 +141,7 @@ func (b *Board) Lit() (longest time.Duration) {
 		if cam.FPS < 1 {
 			continue
 		}
-		need := 2*time.Second/time.Duration(cam.FPS) + time.Duration(cam.Readout)
+		need := 2*time.Second/time.Duration(cam.FPS) + time.Duration(cam.Readout) + lateness
 		longest = max(longest, need.Truncate(time.Millisecond))
 	}
 	return longest

@@ -68,7 +68,7 @@ type Watchdog struct {
 
 // Camera is one sensor as the system knows it.
 type Camera struct {
-	Device   string   `json:"device"`             // "/dev/video0", "name:unicam-image", "tape:PATH", "sim:NAME"
+	Device   string   `json:"device"`             // "/dev/video0", "name:unicam-image", "driver:uvcvideo", "tape:PATH", "sim:NAME"
 	Format   string   `json:"format"`             // what the firmware gets, as hal.Format writes it
 	FPS      int      `json:"fps"`                // frames a second
 	Pixels   string   `json:"pixels,omitempty"`   // what the sensor gives, as V4L2 names it: "Y10", "YUYV"
@@ -152,8 +152,9 @@ type Gate struct {
 
 // Relay opens a door.
 type Relay struct {
-	Line
-	Open Duration `json:"open"` // how long it stays closed
+	Chip string   `json:"chip"` // GPIO chip
+	Line int      `json:"line"`
+	Open Duration `json:"open"` // how long the door stays open
 }
 
 // Wiegand is an output to a door controller.

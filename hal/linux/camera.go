@@ -81,12 +81,10 @@ func (e *eye) wrap(err error) error {
 	return fmt.Errorf("%v camera: %w", e.band, err)
 }
 
-// began is when the exposure of a frame began. A driver stamps either that
-// moment, or the one at which the frame had been read out.
+// began is when the exposure of a frame began. What a driver stamps is the
+// board's to say: the flag for it is of no use, as uvcvideo sets "start of
+// exposure" and stamps the first packet, which is the exposure's end.
 func (e *eye) began(f *v4l2.Frame) time.Duration {
-	if f.AtStart {
-		return f.Stamp
-	}
 	return f.Stamp - time.Duration(e.cam.Readout) - e.exposed(f)
 }
 

@@ -33,7 +33,7 @@ func newStudio(t *testing.T, fps int, change func(s *studio)) *studio {
 	s := &studio{rack: newRack(t, Limit{300 * ms, 0.5})}
 	controls := func() map[uint32]int32 { return map[uint32]int32{0x009a0902: 0} }
 	s.rgb = &v4l2test.Camera{Pixels: "YUYV", Width: 32, Height: 24, Padding: 32, FPS: fps, Stamp: 4 * ms, Controls: controls()}
-	s.nir = &v4l2test.Camera{Pixels: "Y10", Width: 32, Height: 24, FPS: fps, Phase: ms, AtStart: true, Controls: controls()}
+	s.nir = &v4l2test.Camera{Pixels: "Y10", Width: 32, Height: 24, FPS: fps, Phase: ms, Stamp: 2 * ms, Controls: controls()}
 	if change != nil {
 		change(s)
 	}

@@ -19,7 +19,6 @@ import (
 
 	"volar/boards"
 	"volar/hal"
-	"volar/hal/linux/v4l2"
 )
 
 // machine is the one that this program runs on.
@@ -32,10 +31,10 @@ func machine() system {
 			}
 			return strings.Split(strings.TrimRight(string(b), "\x00"), "\x00"), nil
 		},
-		camera: func(prefix string) (string, error) { return v4l2.Find(os.DirFS("/sys/class/video4linux"), prefix) },
-		bus:    openBus,
-		line:   openLine,
-		pwm:    "/sys/class/pwm",
+		cameras: os.DirFS("/sys/class/video4linux"),
+		bus:     openBus,
+		line:    openLine,
+		pwm:     "/sys/class/pwm",
 		watchdog: func(b *boards.Watchdog) (hal.Watchdog, error) {
 			w, err := OpenWatchdog(b)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -36,8 +37,8 @@ type Options struct {
 // system is the machine that a board is opened on; tests have one of their own.
 type system struct {
 	compatible func() ([]string, error) // names of the machine, from its device tree
-	camera     func(prefix string) (path string, err error)
-	kernel     v4l2.Kernel // nil is the running one
+	cameras    fs.FS                    // /sys/class/video4linux
+	kernel     v4l2.Kernel              // nil is the running one
 	bus        func(path string) (i2c.BusCloser, error)
 	line       func(boards.Line) (gpio.PinOut, error)
 	pwm        string // /sys/class/pwm
@@ -266,9 +267,9 @@ func (p *parts) film(d *hal.Device, chips map[string]*bank) {
 // eye finds a camera and opens it once, to see that it is there.
 func (p *parts) eye(band hal.Band, cam *boards.Camera, in hal.Intrinsics) (*eye, error) {
 	path := cam.Device
-	if name, ok := strings.CutPrefix(path, "name:"); ok {
+	if !strings.HasPrefix(path, "/dev/") {
 		var err error
-		if path, err = p.sys.camera(name); err != nil {
+		if path, err = v4l2.Find(p.sys.cameras, path); err != nil {
 			return nil, err
 		}
 	}
@@ -346,7 +347,7 @@ func (p *parts) gate(d *hal.Device) {
 	}
 	g := &gate{}
 	if b.Relay != nil {
-		g.relay, g.open = p.line("relay", b.Relay.Line), time.Duration(b.Relay.Open)
+		g.relay, g.open = p.line("relay", boards.Line{Chip: b.Relay.Chip, Line: b.Relay.Line}), time.Duration(b.Relay.Open)
 	}
 	if w := b.Wiegand; w != nil {
 		g.wiegand = &wiegand{bits: w.Bits, site: w.Site,

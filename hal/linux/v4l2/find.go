@@ -3,6 +3,7 @@ package v4l2
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 )
@@ -10,26 +11,37 @@ import (
 // maxName bounds what is read of a name in /sys.
 const maxName = 256
 
-// Find gives the device file of the capture node whose name, in
-// /sys/class/video4linux/*/name, begins with prefix. sys is that folder. Node
-// numbers follow the order in which drivers start; names stay.
-func Find(sys fs.FS, prefix string) (string, error) {
-	files, err := fs.Glob(sys, "video*/name")
+// Find gives the device file of a camera. sys is /sys/class/video4linux. Node
+// numbers follow the order in which drivers start; these stay:
+//
+//	name:unicam-image   the first node whose name begins so
+//	driver:uvcvideo     the first node of the first camera of that driver
+func Find(sys fs.FS, camera string) (string, error) {
+	kind, want, _ := strings.Cut(camera, ":")
+	nodes, err := fs.Glob(sys, "video*")
 	if err != nil {
-		return "", fmt.Errorf("v4l2: find %q: %w", prefix, err)
+		return "", fmt.Errorf("v4l2: find %q: %w", camera, err)
 	}
-	slices.SortFunc(files, func(a, b string) int { return len(a) - len(b) }) // video9 before video10
-	var names []string
-	for _, f := range files {
-		b, err := fs.ReadFile(sys, f)
-		if err != nil || len(b) > maxName {
-			continue
+	slices.SortFunc(nodes, func(a, b string) int { return len(a) - len(b) }) // video9 before video10
+	var there []string
+	for _, n := range nodes {
+		name, driver := read(sys, n+"/name"), ""
+		if link, err := fs.ReadLink(sys, n+"/device/driver"); err == nil {
+			driver = path.Base(link)
 		}
-		name := strings.TrimSpace(string(b))
-		if strings.HasPrefix(name, prefix) {
-			return "/dev/" + strings.TrimSuffix(f, "/name"), nil
+		if kind == "name" && strings.HasPrefix(name, want) || kind == "driver" && driver == want && read(sys, n+"/index") == "0" {
+			return "/dev/" + n, nil
 		}
-		names = append(names, name)
+		there = append(there, fmt.Sprintf("name:%s (driver:%s)", name, driver))
 	}
-	return "", fmt.Errorf("v4l2: no camera is named %q, there are %q", prefix, names)
+	return "", fmt.Errorf("v4l2: no camera is %q, there are %q", camera, there)
+}
+
+// read reads one line of /sys, "" where it cannot.
+func read(sys fs.FS, file string) string {
+	b, err := fs.ReadFile(sys, file)
+	if err != nil || len(b) > maxName {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
 }

@@ -47,7 +47,6 @@ type Frame struct {
 	Stride   int           // bytes from one row to the next
 	Seq      uint32        // counts dropped frames too
 	Stamp    time.Duration // CLOCK_MONOTONIC
-	AtStart  bool          // stamped when the exposure began, otherwise when the frame was read out
 	Damaged  bool          // the driver says that its content is wrong
 	Exposure time.Duration // as the sensor took it; 0 where it cannot be asked
 
@@ -255,7 +254,6 @@ func (s *Stream) Fetch() (*Frame, error) {
 	return &Frame{
 		Data: s.maps[b.Index][:s.size], Stride: s.stride, Seq: b.Sequence, Exposure: s.exposure,
 		Stamp:   time.Duration(b.Seconds)*time.Second + time.Duration(b.Micros)*time.Microsecond,
-		AtStart: b.Flags&abi.FlagStart != 0,
 		Damaged: b.Flags&abi.FlagError != 0 || int(b.BytesUsed) < s.size,
 		index:   b.Index,
 	}, nil

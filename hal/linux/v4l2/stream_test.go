@@ -2,6 +2,7 @@ package v4l2_test
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -225,18 +226,28 @@ func TestExposureInRows(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	link := func(to string) *fstest.MapFile { return &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte(to)} }
 	sys := fstest.MapFS{
-		"video10/name":     {Data: []byte("unicam-image\n")},
-		"video9/name":      {Data: []byte("unicam-embedded\n")},
-		"v4l-subdev0/name": {Data: []byte("ov9282 10-0060\n")},
+		"video10/name":         {Data: []byte("unicam-image\n")},
+		"video9/name":          {Data: []byte("unicam-embedded\n")},
+		"video2/name":          {Data: []byte("HD Camera: HD Camera\n")},
+		"video2/index":         {Data: []byte("1\n")}, // its metadata
+		"video2/device/driver": link("../../../bus/usb/drivers/uvcvideo"),
+		"video3/name":          {Data: []byte("HD Camera: HD Camera\n")},
+		"video3/index":         {Data: []byte("0\n")},
+		"video3/device/driver": link("../../../bus/usb/drivers/uvcvideo"),
+		"v4l-subdev0/name":     {Data: []byte("ov9282 10-0060\n")},
 	}
-	if path, err := v4l2.Find(sys, "unicam-image"); err != nil || path != "/dev/video10" {
-		t.Errorf("Find = %q, %v", path, err)
+	for camera, want := range map[string]string{
+		"name:unicam-image": "/dev/video10", "name:unicam": "/dev/video9", "driver:uvcvideo": "/dev/video3",
+	} {
+		if path, err := v4l2.Find(sys, camera); err != nil || path != want {
+			t.Errorf("Find(%s) = %q, %v", camera, path, err)
+		}
 	}
-	if path, err := v4l2.Find(sys, "unicam"); err != nil || path != "/dev/video9" {
-		t.Errorf("Find = %q, %v", path, err)
-	}
-	if _, err := v4l2.Find(sys, "ov9282"); err == nil || !strings.Contains(err.Error(), `"unicam-image"`) {
-		t.Errorf("Find = %v", err)
+	for _, camera := range []string{"name:ov9282", "driver:vivid", "video9", ""} {
+		if path, err := v4l2.Find(sys, camera); err == nil || !strings.Contains(err.Error(), `name:unicam-image`) {
+			t.Errorf("Find(%s) = %q, %v", camera, path, err)
+		}
 	}
 }

@@ -21,7 +21,6 @@ type Camera struct {
 	FPS           int           // 0 is 30
 	Phase         time.Duration // of its first frame, after the kernel's start
 	Stamp         time.Duration // from the start of an exposure to its time stamp
-	AtStart       bool          // says that its stamp is the start of the exposure
 	Realtime      bool          // stamps with a clock that is not monotonic
 	Controls      map[uint32]int32
 	ControlsMax   map[uint32]int32 // a control is set no higher
@@ -161,9 +160,6 @@ func (c *Camera) catchUp() {
 		stamp := began + c.Stamp
 		b := abi.Buffer{Index: i, Type: abi.TypeCapture, BytesUsed: uint32(len(pix)), Sequence: c.next,
 			Seconds: int64(stamp / time.Second), Micros: int64(stamp % time.Second / time.Microsecond), Flags: abi.FlagMonotonic}
-		if c.AtStart {
-			b.Flags |= abi.FlagStart
-		}
 		if c.Realtime {
 			b.Flags &^= abi.FlagClock
 		}

@@ -24,7 +24,6 @@ const (
 	FlagError     = 0x00000040 // V4L2_BUF_FLAG_ERROR
 	FlagClock     = 0x0000e000 // V4L2_BUF_FLAG_TIMESTAMP_MASK
 	FlagMonotonic = 0x00002000 // V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
-	FlagStart     = 0x00010000 // V4L2_BUF_FLAG_TSTAMP_SRC_SOE: stamped at the start of exposure
 )
 
 type Capability struct {
