@@ -115,7 +115,7 @@ func TestGoodIsNotCounted(t *testing.T) {
 	ok(t, u.boot(t).Confirm())
 	before, err := os.ReadFile(u.paths.State)
 	ok(t, err)
-	for range 20 {
+	for range 21 {
 		if got := u.boot(t).Running(); got != "b" {
 			t.Fatalf("slot %s runs", got)
 		}
