@@ -40,7 +40,7 @@ func unmarshal[F any](b []byte, limit int) (form F, err error) {
 	return form, nil
 }
 
-const maxBody = MaxPacket - headerSize
+const maxBody = MaxPacket - HeaderSize
 
 // Code says how a request ended; the numbers are those of SMP.
 type Code int

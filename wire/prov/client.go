@@ -150,7 +150,7 @@ func (c *Client) await(ctx context.Context, want Header, pause time.Duration) ([
 		select {
 		case p := <-c.packets:
 			if h, err := ParseHeader(p); err == nil && h == want {
-				return append([]byte{}, p[headerSize:]...), nil
+				return append([]byte{}, p[HeaderSize:]...), nil
 			}
 		case <-timer.C:
 			return nil, nil

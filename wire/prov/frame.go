@@ -85,7 +85,7 @@ func (a *assembly) add(first bool, line []byte) (packet []byte, err error) {
 	}
 	size := int(binary.BigEndian.Uint16(a.raw)) + 2
 	switch {
-	case size < 2+headerSize+2 || size > 2+MaxPacket+2:
+	case size < 2+HeaderSize+2 || size > 2+MaxPacket+2:
 		return nil, a.drop(fmt.Errorf("%w: it says that it has %d bytes", errFrame, size-4))
 	case len(a.raw) < size:
 		return nil, nil

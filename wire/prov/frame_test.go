@@ -39,7 +39,7 @@ func TestFrameIsZephyrs(t *testing.T) {
 
 // What is sent arrives, whatever its length, in lines of at most 127 bytes.
 func TestFrames(t *testing.T) {
-	for n := 0; n <= MaxPacket-headerSize; n += 1 + n/40 {
+	for n := 0; n <= MaxPacket-HeaderSize; n += 1 + n/40 {
 		p := packet(n)
 		frame := AppendFrame(nil, p)
 		for line := range bytes.Lines(frame) {

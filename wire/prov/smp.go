@@ -37,7 +37,8 @@ const (
 	PalmLog           // read: what the unit said, before it is sealed
 )
 
-const headerSize = 8
+// HeaderSize is the length of a header, in bytes.
+const HeaderSize = 8
 
 // Header stands before the body of every packet.
 type Header struct {
@@ -61,15 +62,15 @@ func AppendPacket(dst []byte, h Header, body []byte) []byte {
 
 // ParseHeader reads a packet's header and checks it against the packet.
 func ParseHeader(packet []byte) (Header, error) {
-	if len(packet) < headerSize || len(packet) > MaxPacket {
-		return Header{}, fmt.Errorf("%w: packet of %d bytes, %d to %d", errFrame, len(packet), headerSize, MaxPacket)
+	if len(packet) < HeaderSize || len(packet) > MaxPacket {
+		return Header{}, fmt.Errorf("%w: packet of %d bytes, %d to %d", errFrame, len(packet), HeaderSize, MaxPacket)
 	}
 	h := Header{Op: Op(packet[0] & 7), Version: packet[0] >> 3 & 3, Group: binary.BigEndian.Uint16(packet[4:]), Seq: packet[6], ID: packet[7]}
 	if h.Op > WriteReply || h.Version > 1 || packet[0]>>5 != 0 || packet[1] != 0 {
-		return Header{}, fmt.Errorf("%w: header %x", errFrame, packet[:headerSize])
+		return Header{}, fmt.Errorf("%w: header %x", errFrame, packet[:HeaderSize])
 	}
-	if n := int(binary.BigEndian.Uint16(packet[2:])); n != len(packet)-headerSize {
-		return Header{}, fmt.Errorf("%w: body of %d bytes says %d", errFrame, len(packet)-headerSize, n)
+	if n := int(binary.BigEndian.Uint16(packet[2:])); n != len(packet)-HeaderSize {
+		return Header{}, fmt.Errorf("%w: body of %d bytes says %d", errFrame, len(packet)-HeaderSize, n)
 	}
 	return h, nil
 }
