@@ -94,20 +94,24 @@ func writeOne(ctx context.Context, image *Image, d *Disk, say func(Event)) error
 	return nil
 }
 
-// progress thins out news and tells the time left of a step from the rate of
-// what was not there already.
+// progress thins out news and tells the time left of a step. What is already
+// there is only read, so the rate is that of what came after it.
 type progress struct {
 	device string
 	say    func(Event)
 	step   Step
-	began  time.Time
+	kept   int64
+	since  time.Time // when the step began, or the last bytes were found there
 	last   time.Time
 }
 
 func (p *progress) tell(step Step, done, total, kept int64) {
 	now := time.Now()
+	if step != p.step || step == StepWrite && kept != p.kept {
+		p.since, p.kept = now, kept
+	}
 	if step != p.step {
-		p.step, p.began, p.last = step, now, time.Time{}
+		p.step, p.last = step, time.Time{}
 	}
 	if done < total && now.Sub(p.last) < often {
 		return
@@ -118,7 +122,7 @@ func (p *progress) tell(step Step, done, total, kept int64) {
 	if step == StepWrite {
 		moved -= kept
 	}
-	if spent := now.Sub(p.began); moved > 0 && spent > 0 {
+	if spent := now.Sub(p.since); moved > headSize && spent > 0 {
 		e.Left = time.Duration(float64(spent) / float64(moved) * float64(total-done))
 	}
 	p.say(e)
