@@ -26,7 +26,7 @@ dm-verity, and room for the unit's keys and data. Start with 'palmctl image key'
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newImageBuildCommand(), newImageKeyCommand())
+	c.AddCommand(newImageBuildCommand(), newImageKeyCommand(), newImageVerifyCommand())
 	return c
 }
 
@@ -34,8 +34,9 @@ func newImageKeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "key DIR",
 		Short: "Make a folder of development keys",
-		Long: `key makes DIR with the three keys that an image is signed with: boot.pem (RSA-2048, the FIT), release.pem (Ed25519, manifest
-and updates), modules.pem (kernel modules), and public.pem for whoever checks images. Units built with them trust them for
+		Long: `key makes DIR with the keys that an image is signed with: boot.pem (RSA-2048, the FIT), release.pem (Ed25519, manifest
+and updates), modules.pem (kernel modules), authority.pem (Ed25519, provisioning tickets), and public.pem for whoever checks
+images. Units built with them trust them for
 ever, so a release's keys are made and kept elsewhere, never in a repository.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -54,7 +55,7 @@ ever, so a release's keys are made and kept elsewhere, never in a repository.`,
 				return err
 			}
 			return show(c, map[string]string{"folder": args[0], "release": k.Public().ReleaseID()}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: boot.pem, release.pem, modules.pem, public.pem\nrelease key %s\n", args[0], k.Public().ReleaseID())
+				fmt.Fprintf(w, "%s: boot.pem, release.pem, modules.pem, authority.pem, public.pem\nrelease key %s\n", args[0], k.Public().ReleaseID())
 			})
 		},
 	}
@@ -64,6 +65,8 @@ ever, so a release's keys are made and kept elsewhere, never in a repository.`,
 type imageFlags struct {
 	board, version, key, out         string
 	boards, kernel, programs, loader string
+	packages, url, authority         string
+	development                      bool
 	sysroots                         []string
 	serial, floor                    uint64
 	built                            int64
@@ -89,14 +92,27 @@ boot loader first and then runs it.`,
 	p.Int64Var(&f.built, "built", 1750000000, "time of the source, Unix `seconds`")
 	p.StringVar(&f.out, "out", "", "new `folder` for the result (default build/image/BOARD-VERSION)")
 	p.StringVar(&f.boards, "boards", "boards", "`folder` of the boards")
-	p.StringVar(&f.kernel, "kernel", "build/kernel/cloud", "`folder` that scripts/kernel made")
+	p.StringVar(&f.kernel, "kernel", "", "`folder` that scripts/kernel made (default build/kernel/product, or cloud where that is not there)")
 	p.StringVar(&f.programs, "programs", "build/image/programs", "`folder` that scripts/programs made")
 	p.StringVar(&f.loader, "loader", "", "`folder` that scripts/uboot made (default build/uboot/BOARD)")
 	p.StringSliceVar(&f.sysroots, "sysroot", []string{"build/opencv-arm64", "build/debs/e2fsprogs"}, "`folders` with the programs' arm64 libraries")
+	p.StringVar(&f.packages, "packages", "build/debs", "`folder` that scripts/debs made, with the board's blobs")
+	p.StringVar(&f.url, "url", "", "`address` under which the folder will be published, for os_list.json")
+	p.StringVar(&f.authority, "authority", "", "public key of who signs provisioning tickets: PEM `file`, or 64 hex digits (default: authority.pem of the keys)")
+	p.BoolVar(&f.development, "development", false, "let units run from recordings: never for a release")
 	for _, name := range []string{"board", "version", "key"} {
 		_ = c.MarkFlagRequired(name)
 	}
 	return c
+}
+
+// defaultKernel is the product kernel where make kernel built it, else
+// Debian's, which boots qemu-virt.
+func defaultKernel() string {
+	if _, err := os.Stat("build/kernel/product/Image"); err == nil {
+		return "build/kernel/product"
+	}
+	return "build/kernel/cloud"
 }
 
 func (f *imageFlags) inputs() (image.Inputs, error) {
@@ -123,10 +139,21 @@ func (f *imageFlags) inputs() (image.Inputs, error) {
 	if f.loader == "" {
 		f.loader = filepath.Join("build/uboot", f.board)
 	}
+	if f.kernel == "" {
+		f.kernel = defaultKernel()
+	}
+	if f.authority == "" {
+		f.authority = filepath.Join(f.key, image.AuthorityKeyFile)
+	}
+	authority, err := image.ReadAuthority(f.authority)
+	if err != nil {
+		return image.Inputs{}, usage(err, "--authority takes a PEM file with an Ed25519 key, or the public key's 64 hex digits")
+	}
 	return image.Inputs{
 		Board: board, Folder: filepath.Join(f.boards, f.board), Keys: keys,
 		Release:  image.Release{Version: f.version, Serial: f.serial, Floor: f.floor, Built: f.built},
-		Programs: f.programs, Kernel: f.kernel, Loader: f.loader, Sysroots: f.sysroots, Out: f.out,
+		Programs: f.programs, Kernel: f.kernel, Loader: f.loader, Sysroots: f.sysroots, Packages: f.packages, BaseURL: f.url, Out: f.out,
+		Authority: authority, Development: f.development,
 	}, nil
 }
 
@@ -147,6 +174,8 @@ func (f *imageFlags) build(c *cobra.Command) error {
 func adviseBuild(err error, f *imageFlags) error {
 	var missing *image.MissingTool
 	switch {
+	case errors.As(err, new(*image.MissingBlobs)):
+		return hint(err, "boards/%s/README.md says where each comes from", f.board)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &missing):

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,17 +18,20 @@ import (
 
 // Inputs are what an image is made from. Every path is a folder.
 type Inputs struct {
-	Board    *boards.Board
-	Folder   string   // of the board: overlays, blobs.lock
-	Release  Release  // Board and UpdateKey are filled in by Build
-	Keys     *Keys    //
-	Programs string   // palminit and palmd, for arm64
-	Kernel   string   // Image, lib/modules, dtb
-	Loader   string   // u-boot.bin, as scripts/uboot builds it
-	Sysroots []string // where the programs' libraries and mke2fs lie
-	BaseURL  string   // where the folder will be published, for os_list.json
-	Out      string   // new folder for the image and what lies beside it
-	Say      func(step string)
+	Board       *boards.Board
+	Folder      string            // of the board: overlays, blobs.lock
+	Release     Release           // Board and UpdateKey are filled in by Build
+	Keys        *Keys             //
+	Programs    string            // palminit and palmd, for arm64
+	Kernel      string            // Image, lib/modules, dtb
+	Loader      string            // u-boot.bin, as scripts/uboot builds it
+	Sysroots    []string          // where the programs' libraries and mke2fs lie
+	Packages    string            // what scripts/debs unpacked: a board's blobs
+	Authority   ed25519.PublicKey // signs provisioning tickets
+	Development bool              // units may run from recordings
+	BaseURL     string            // where the folder will be published, for os_list.json
+	Out         string            // new folder for the image and what lies beside it
+	Say         func(step string)
 }
 
 // Built is an image and how long each step of building took.
@@ -57,15 +61,21 @@ type builder struct {
 	verity  *Verity
 	ramdisk []byte
 	fit     []byte
+	dtb     []byte // device tree with its overlays
+	fat     []byte // FAT partition
 	loader  []byte
 	blobs   []cdx.Component
-	sbom    []byte
-	kept    []span
-	bmap    []byte
-	image   Part
-	packed  Part
-	m       *Manifest
-	steps   []Step
+
+	loaderName string
+	bootFiles  []Part
+
+	sbom   []byte
+	kept   []span
+	bmap   []byte
+	image  Part
+	packed Part
+	m      *Manifest
+	steps  []Step
 }
 
 type fileNames struct{ image string }
@@ -81,6 +91,9 @@ func Build(ctx context.Context, in Inputs) (*Built, error) {
 	b.Release.Board, b.Release.UpdateKey = in.Board.Name, in.Keys.Public().ReleaseID()
 	if in.Board.Boot == nil {
 		return nil, fmt.Errorf("image: board %s is never flashed: its board.json has no boot", in.Board.Name)
+	}
+	if len(in.Authority) != ed25519.PublicKeySize {
+		return nil, errors.New("image: no key of who signs provisioning tickets")
 	}
 	if err := b.Release.check(); err != nil {
 		return nil, err
@@ -142,6 +155,10 @@ func (b *builder) makeRoot(ctx context.Context) (err error) {
 		content: map[string][]byte{
 			"etc/volar/release.json": b.release, "etc/passwd": []byte(passwd), "etc/group": []byte(groups), "etc/hosts": []byte(hosts),
 		},
+	}
+	b.tree.content["etc/volar/authority"] = fmt.Appendf(nil, "%x\n", []byte(b.Authority))
+	if b.Development {
+		b.tree.content["etc/volar/development"] = nil
 	}
 	if err := addProgram(b.tree.files, "usr/bin/palmd", filepath.Join(b.Programs, "palmd"), b.Sysroots); err != nil {
 		return err
@@ -213,11 +230,10 @@ func (b *builder) makeFIT(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("image: kernel: %w", err)
 	}
-	tree, err := b.deviceTree(ctx)
-	if err != nil {
+	if b.dtb, err = b.deviceTree(ctx); err != nil {
 		return err
 	}
-	parts := fitParts{Board: b.Release.Board, Version: b.Release.Version, Kernel: linux, Ramdisk: b.ramdisk, Tree: tree, Load: b.Board.Boot.Kernel}
+	parts := fitParts{Board: b.Release.Board, Version: b.Release.Version, Kernel: linux, Ramdisk: b.ramdisk, Tree: b.dtb, Load: b.Board.Boot.Kernel}
 	b.fit, err = buildFIT(ctx, b.work, parts, b.Keys.Boot, b.Release.Built)
 	return err
 }
@@ -256,15 +272,6 @@ func (b *builder) deviceTree(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(filepath.Join(b.work, "board.dtb"))
 }
 
-func (b *builder) makeLoader(context.Context) error {
-	raw, err := os.ReadFile(filepath.Join(b.Loader, "u-boot.bin"))
-	if err != nil {
-		return fmt.Errorf("image: boot loader: %w", err)
-	}
-	b.loader, err = withKey(raw, &b.Keys.Boot.PublicKey)
-	return err
-}
-
 // write puts a file beside the image.
 func (b *builder) write(name string, data []byte) error {
 	to := filepath.Join(b.tmp, name)
@@ -278,7 +285,7 @@ func (b *builder) write(name string, data []byte) error {
 }
 
 func (b *builder) makeDisk(context.Context) error {
-	if err := errors.Join(b.write("slot/boot.fit", b.fit), b.write("slot/root.img", b.root), b.write("u-boot.bin", b.loader)); err != nil {
+	if err := errors.Join(b.write("slot/boot.fit", b.fit), b.write("slot/root.img", b.root), b.write(b.loaderName, b.loader)); err != nil {
 		return err
 	}
 	d, err := createDisk(filepath.Join(b.tmp, b.names.image), DiskSize)
@@ -295,9 +302,16 @@ func (b *builder) makeDisk(context.Context) error {
 	if err := errors.Join(d.put(head, 0), d.put(tail, DiskSize-int64(len(tail)))); err != nil {
 		return fmt.Errorf("image: disk: %w", err)
 	}
+	if at := b.Board.Boot.Loader; at != 0 {
+		if err := d.put(b.loader, at); err != nil {
+			return fmt.Errorf("image: disk: %w", err)
+		}
+	}
 	for _, p := range t.Parts {
 		var err error
 		switch p.Name {
+		case PartFirmware:
+			err = d.put(b.fat[:lastByte(b.fat)], p.Start)
 		case PartBootA, PartBootB:
 			err = d.put(b.fit, p.Start)
 		case PartRootA, PartRootB:
@@ -316,4 +330,15 @@ func (b *builder) makeDisk(context.Context) error {
 	}
 	b.kept = d.kept
 	return d.f.Close()
+}
+
+// lastByte is where the bytes that are not zero end: what lies behind them in
+// a FAT is free space.
+func lastByte(b []byte) int {
+	for n := len(b); n > 0; n-- {
+		if b[n-1] != 0 {
+			return n
+		}
+	}
+	return 0
 }

@@ -22,6 +22,8 @@ const (
 	BootKeyFile    = "boot.pem"    // RSA-2048: the FIT's signature, which the boot loader checks
 	ReleaseKeyFile = "release.pem" // Ed25519: manifests and update bundles
 	ModuleKeyFile  = "modules.pem" // RSA-2048 and its certificate: kernel modules
+	// AuthorityKeyFile holds the Ed25519 key that signs provisioning tickets.
+	AuthorityKeyFile = "authority.pem"
 )
 
 const bootBits = 2048
@@ -57,6 +59,10 @@ func MakeKeys(dir string) error {
 	if err != nil {
 		return fmt.Errorf("image: make keys: %w", err)
 	}
+	_, authority, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("image: make keys: %w", err)
+	}
 	modules, err := moduleKey()
 	if err != nil {
 		return fmt.Errorf("image: make keys: %w", err)
@@ -64,6 +70,7 @@ func MakeKeys(dir string) error {
 	return errors.Join(
 		writeKey(filepath.Join(dir, BootKeyFile), boot),
 		writeKey(filepath.Join(dir, ReleaseKeyFile), release),
+		writeKey(filepath.Join(dir, AuthorityKeyFile), authority),
 		os.WriteFile(filepath.Join(dir, ModuleKeyFile), modules, 0o600),
 	)
 }
@@ -185,3 +192,31 @@ func (p Public) Export() ([]byte, error) {
 
 // ReleaseID is the public half of the release key as release.json has it.
 func (p Public) ReleaseID() string { return hex.EncodeToString(p.Release) }
+
+// ReadAuthority reads the public key of who signs provisioning tickets: 64 hex
+// digits, or the path of a PEM file with it or with its private half.
+func ReadAuthority(from string) (ed25519.PublicKey, error) {
+	if b, err := hex.DecodeString(from); err == nil && len(b) == ed25519.PublicKeySize {
+		return b, nil
+	}
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return nil, fmt.Errorf("image: read the authority's key: %w", err)
+	}
+	defer clear(raw)
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, fmt.Errorf("image: read the authority's key: %s has no PEM block", from)
+	}
+	if private, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		if k, ok := private.(ed25519.PrivateKey); ok {
+			return k.Public().(ed25519.PublicKey), nil
+		}
+	}
+	if public, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
+		if k, ok := public.(ed25519.PublicKey); ok {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("image: read the authority's key: %s holds no Ed25519 key", from)
+}

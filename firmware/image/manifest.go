@@ -22,6 +22,7 @@ type Manifest struct {
 	Packed     Part        `json:"packed"` // the same, compressed
 	Map        Part        `json:"map"`    // .bmap
 	SBOM       Part        `json:"sbom"`
+	Files      []Part      `json:"boot_files,omitempty"` // of the FAT partition, or of the space before the first
 	Partitions []Partition `json:"partitions"`
 }
 

@@ -86,13 +86,13 @@ func (s stoppable) Read(b []byte) (int, error) {
 func (b *builder) makeManifest(context.Context) error {
 	fit := sha256.Sum256(b.fit)
 	pcr := PCR8(fit)
-	loader := partOf("u-boot.bin", b.loader)
+	loader := partOf(b.loaderName, b.loader)
 	b.m = &Manifest{
 		Release: b.Release, Disk: DiskGUID(b.Board.Name).String(),
 		Boot: partOf("slot/boot.fit", b.fit), PCR8: hex.EncodeToString(pcr[:]),
 		Root: partOf("slot/root.img", b.root), Verity: *b.verity,
 		Loader: &loader, Image: b.image, Packed: b.packed, Map: partOf(b.names.image+".bmap", b.bmap), SBOM: partOf(sbomFile, b.sbom),
-		Partitions: Layout(b.Board.Boot),
+		Files: b.bootFiles, Partitions: Layout(b.Board.Boot),
 	}
 	file, sig, err := b.m.sign(b.Keys.Release)
 	if err != nil {
