@@ -11,7 +11,7 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # (package enclave/vault/memory).
 reproducible := CGO_ENABLED=0 GOEXPERIMENT=runtimesecret go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants
+.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -72,6 +72,20 @@ fit: ## fit how far strangers lie apart to synthetic palms: writes enclave/vault
 
 fuzz: ## every fuzz target for FUZZTIME (60s) each
 	@scripts/fuzz $(FUZZTIME)
+
+BOARD ?= qemu-virt
+VERSION ?= 0.1.0
+KEY ?= build/keys
+image: ## a disk image of BOARD (qemu-virt) as VERSION, signed with the keys in KEY, checked; into build/image
+	@rm -rf build/image/$(BOARD)-$(VERSION)
+	@scripts/image $(BOARD) $(VERSION) $(KEY) $(IMAGE)
+	@build/image/palmctl image verify build/image/$(BOARD)-$(VERSION) --key $(KEY)
+
+uboot: ## the boot loader of BOARD, kept while its inputs are the same
+	@scripts/setup image; scripts/uboot $(BOARD)
+
+kernel: ## the product kernel for all boards, 20 minutes of CPU, kept while its inputs are the same
+	@scripts/setup image; scripts/kernel product
 
 clean: ## remove build/
 	@rm -rf build
