@@ -34,7 +34,7 @@ type flaky struct {
 
 func (f *flaky) Tx(addr uint16, w, r []byte) error {
 	if f.fail != nil && f.fail(w) {
-		return errors.New("no answer")
+		return errNoAnswer
 	}
 	return f.Record.Tx(addr, w, r)
 }
