@@ -66,7 +66,7 @@ func Adds(v View, before []View) string {
 			sum += v.NIR[k].distance(o.NIR[k])
 		}
 		step := o.NIR[0].distance(o.NIR[1])
-		if mean := sum / float64(len(v.NIR)); mean < step {
+		if mean := sum / float64(len(v.NIR)); mean < step/2 {
 			return fmt.Sprintf("this view is like number %d: move or tilt the target", i+1)
 		}
 	}
