@@ -25,6 +25,7 @@ type benchUI struct {
 	listen string
 	seed   uint64
 	tapes  []string
+	runs   []string
 }
 
 func newBenchUICommand() *cobra.Command {
@@ -35,8 +36,9 @@ func newBenchUICommand() *cobra.Command {
 		Long: `bench-ui starts a host and an empty vault on loopback and a simulated device with the real firmware
 before them, and serves a page from which a person drives it: hold out a palm or an attack, move it,
 see what both cameras see, what the firmware measures, and what is decided. Tapes given on the
-command line can be stepped through frame by frame. It ends with Ctrl-C.`,
-		Example: "  palmsim bench-ui two.mcap",
+command line can be stepped through frame by frame; --compare sets two runs of firmware side by
+side. It ends with Ctrl-C.`,
+		Example: "  palmsim bench-ui two.mcap\n  palmsim bench-ui --compare before.jsonl,after.jsonl",
 		RunE: func(c *cobra.Command, args []string) error {
 			b.tapes = args
 			return b.run(c.Context(), c.OutOrStdout())
@@ -44,6 +46,7 @@ command line can be stepped through frame by frame. It ends with Ctrl-C.`,
 	}
 	c.Flags().StringVar(&b.listen, "listen", anyPort, "loopback `address` of the page")
 	c.Flags().Uint64Var(&b.seed, "seed", 1, "what the people are drawn from")
+	c.Flags().StringSliceVar(&b.runs, "compare", nil, "two `files` that 'palmsim replay --json' wrote, with a comma between them")
 	return c
 }
 
@@ -61,7 +64,7 @@ func (b *benchUI) run(ctx context.Context, out io.Writer) error {
 // serve runs a bench before a vault until ctx ends.
 func (b *benchUI) serve(ctx context.Context, v *ownVault, out io.Writer) error {
 	bench, err := benchui.New(benchui.Options{
-		Seed: b.seed, Tapes: b.tapes, Host: v.stack.Address,
+		Seed: b.seed, Tapes: b.tapes, Runs: b.runs, Host: v.stack.Address,
 		Dial: func(dev *hal.Device, told func(attest.Claims)) (func(context.Context) (firmware.Vault, error), error) {
 			return v.dialerTold(dev, told)
 		},

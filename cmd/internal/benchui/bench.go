@@ -32,6 +32,7 @@ type Options struct {
 	Host string // where that vault is, for the page
 
 	Tapes []string // to step through
+	Runs  []string // none, or two reports of 'palmsim replay --json' to set side by side
 }
 
 // Bench is a device and what its page shows.
@@ -42,6 +43,7 @@ type Bench struct {
 	cameras *cameras
 	board   *board
 	tapes   []*film
+	passes  []*pass
 
 	mu      sync.Mutex
 	held    Held
@@ -77,6 +79,16 @@ func New(o Options) (*Bench, error) {
 			return nil, err
 		}
 		b.tapes = append(b.tapes, f)
+	}
+	if n := len(o.Runs); n != 0 && n != 2 {
+		return nil, fmt.Errorf("bench: %d runs to compare, it takes two", n)
+	}
+	for _, path := range o.Runs {
+		p, err := openPass(path)
+		if err != nil {
+			return nil, err
+		}
+		b.passes = append(b.passes, p)
 	}
 	b.board.change(func(v *View) {
 		v.Held, v.Purpose, v.Vault.Host = first, wire.Identify.String(), o.Host

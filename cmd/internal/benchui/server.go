@@ -36,6 +36,7 @@ func (b *Bench) Handler() http.Handler {
 	m.HandleFunc("GET /choices", b.choices)
 	m.HandleFunc("GET /tapes", b.listTapes)
 	m.HandleFunc("GET /tape/{tape}/{n}/{band}", b.tapePicture)
+	m.HandleFunc("GET /runs", b.runs)
 	m.HandleFunc("POST /hold", b.postHold)
 	m.HandleFunc("POST /order", b.postOrder)
 	return guard(http.NewCrossOriginProtection().Handler(m))
@@ -176,6 +177,21 @@ func (b *Bench) tapePicture(w http.ResponseWriter, r *http.Request) {
 	}
 	text, err := b.tapes[t].picture(n, band)
 	sendPicture(w, text, err)
+}
+
+// runs is two runs side by side, or nothing where none were given.
+func (b *Bench) runs(w http.ResponseWriter, _ *http.Request) {
+	var out struct {
+		Names []string     `json:"names"`
+		Waves []sideBySide `json:"waves"`
+	}
+	for _, p := range b.passes {
+		out.Names = append(out.Names, p.name)
+	}
+	if len(b.passes) == 2 {
+		out.Waves = compare(b.passes[0], b.passes[1])
+	}
+	sendJSON(w, out)
 }
 
 // maxPost bounds what a page may say at once, in bytes.

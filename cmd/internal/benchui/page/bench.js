@@ -288,3 +288,39 @@ $("shot").addEventListener("input", e => show(Number(e.target.value)));
 $("back").addEventListener("click", () => show(at - 1));
 $("on").addEventListener("click", () => show(at + 1));
 $("items").addEventListener("click", e => { if (e.target.value) show(Number(e.target.value)); });
+
+// Two runs side by side.
+
+let runs = { names: null, waves: null };
+
+function compare() {
+  const only = $("only").checked, rows = [];
+  for (const w of runs.waves ?? []) {
+    if (only && !w.differs) continue;
+    const head = make("tr");
+    head.append(make("th", `${w.tape}, wave ${w.wave}: ${w.who}`, { scope: "rowgroup", colSpan: 3 }));
+    rows.push(head);
+    for (const c of w.cells) {
+      if (only && !c.differs) continue;
+      const row = make("tr");
+      row.append(make("th", c.what, { scope: "row" }), make("td", c.a), make("td", c.b, { className: c.differs ? "differs" : "" }));
+      rows.push(row);
+    }
+  }
+  $("runs").tBodies[0].replaceChildren(...rows);
+}
+$("only").addEventListener("input", compare);
+
+fetch("runs").then(r => r.json()).then(all => {
+  runs = all;
+  if (!runs.names) {
+    $("about-runs").textContent = "No runs were given: palmsim replay tapes/*.mcap --json before.jsonl, the same with the other firmware to after.jsonl, then palmsim bench-ui --compare before.jsonl,after.jsonl";
+    return;
+  }
+  const waves = runs.waves ?? [];
+  $("about-runs").textContent = `${waves.filter(w => w.differs).length} of ${waves.length} waves differ`;
+  const head = make("tr");
+  head.append(make("th", "", { scope: "col" }), ...runs.names.map(n => make("th", n, { scope: "col" })));
+  $("runs").tHead.replaceChildren(head);
+  compare();
+});
