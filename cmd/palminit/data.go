@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"volar/firmware/provision"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 
 // openData opens the data partition, which it makes for a new unit.
 func openData(secret []byte, fresh bool) error {
-	device, err := mapData([32]byte(secret))
+	device, err := mapData(provision.DiskKey(secret))
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func main() {
 
 // say writes a line to the console, for who watches a boot.
 func say(format string, args ...any) {
-	fmt.Printf("volar: "+format+"\r\n", args...)
+	fmt.Fprintf(console, "volar: "+format+"\r\n", args...)
 }
 
 // restart resets the machine. The boot loader decides what runs next.

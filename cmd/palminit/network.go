@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -68,14 +69,48 @@ func fixed(name string, n unit.Network) error {
 	return a.apply(l)
 }
 
-// keepNetwork holds the interface up with DHCP (RFC 2131) until ctx ends: it asks, and
+// networks keeps the board's interfaces up.
+type networks struct {
+	names []string
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	now  unit.Network
+	stop context.CancelFunc
+}
+
+// set says how the first interface gets its address; the others ask for
+// theirs. Nothing happens where that is so already.
+func (n *networks) set(how unit.Network) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stop != nil {
+		if n.now == how {
+			return
+		}
+		n.stop()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n.now, n.stop = how, stop
+	for i, name := range n.names {
+		if i == 0 && !how.DHCP() {
+			if err := fixed(name, how); err != nil {
+				n.log.Warn(err.Error(), "interface", name)
+			}
+			continue
+		}
+		go n.ask(ctx, name)
+	}
+}
+
+// ask holds an interface up with DHCP (RFC 2131) until ctx ends: it asks, and
 // asks again at half of each lease.
-func keepNetwork(ctx context.Context, name string, log *slog.Logger) {
+func (n *networks) ask(ctx context.Context, name string) {
 	wait := time.Second
 	for ctx.Err() == nil {
-		again, err := lease(ctx, name, log)
+		again, err := lease(ctx, name, n.log)
 		if err != nil {
-			log.Warn("network: "+err.Error(), "interface", name)
+			n.log.Warn("network: "+err.Error(), "interface", name)
 			again, wait = wait, min(2*wait, time.Minute)
 		} else {
 			wait = time.Second

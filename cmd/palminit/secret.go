@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -89,43 +86,6 @@ func (k *keys) keep(secret []byte) error {
 		return err
 	}
 	return k.box.Save(keybox.Keys{}.With(keybox.Sealed{PCR8: pcr8, Name: secretName, Blob: blob}))
-}
-
-// SealFor seals the secret for a system that is about to be tried: fit is the
-// SHA-256 of its signed image, which the boot loader extends PCR 8 with. Keys
-// of systems that are in no slot any more go.
-func (k *keys) SealFor(_ context.Context, _ string, fit [32]byte, floor uint64) error {
-	all, err := k.box.Load()
-	if err != nil {
-		return err
-	}
-	secret, err := k.unseal(all)
-	if err != nil {
-		return err
-	}
-	defer clear(secret)
-	mine, err := k.chip.PCR8()
-	if err != nil {
-		return err
-	}
-	next := sha256.Sum256(append(make([]byte, 32), fit[:]...))
-	if next == mine {
-		return nil // the same kernel and initramfs: what is there serves both
-	}
-	blob, err := k.chip.Seal(secret, next, floor)
-	if err != nil {
-		return err
-	}
-	return k.box.Save(all.Only(mine).With(keybox.Sealed{PCR8: next, Name: secretName, Blob: blob}))
-}
-
-// forget makes the unit blank: the chip's key first, then every copy of what
-// it had sealed.
-func (k *keys) forget() error {
-	if err := k.chip.Wipe(); err != nil {
-		return fmt.Errorf("forget the unit: %w", err)
-	}
-	return k.box.Wipe()
 }
 
 // openSecret opens the secret, and with it the data partition. A new unit gets

@@ -6,14 +6,19 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"volar/boards"
 	"volar/firmware/journal"
+	"volar/firmware/provision"
 	"volar/firmware/unit"
+	"volar/firmware/update"
+	"volar/hal"
 	"volar/hal/linux/slots"
+	"volar/wire/prov"
 )
 
 // journalSize bounds the journal on the data partition, in bytes.
@@ -71,7 +76,7 @@ func stage2(slot string) error {
 
 // consoleHandler writes log lines to the console, for who watches a boot.
 func consoleHandler() slog.Handler {
-	return slog.NewTextHandler(crlf{os.Stdout}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	return slog.NewTextHandler(crlf{console}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
@@ -100,6 +105,12 @@ type keeper struct {
 	keys    *keys
 	journal *journal.Journal
 	palmd   *supervisor
+	network *networks
+	updater *update.Updater
+	opened  *hal.Device // by a self-test
+
+	served atomic.Bool // the provisioning port is
+	sealed atomic.Bool // the unit is in service
 }
 
 // run opens what the unit has and serves until there is a reason to reset.
@@ -114,20 +125,25 @@ func (k *keeper) run(ctx context.Context) (err error) {
 	if err := k.openJournal(); err != nil {
 		return err
 	}
+	k.palmd = &supervisor{log: k.log, journal: k.journal.Writer, dog: k.dog, between: func() error { return handOver(k.board) }}
 	defer k.closeAll()
 	k.setClock()
-	for _, name := range k.board.Network {
-		go keepNetwork(ctx, name, k.log)
-	}
+	k.network = &networks{names: k.board.Network, log: k.log}
+	k.network.set(unit.Network{})
 	if err := mountTape(k.board); err != nil {
 		return err
 	}
-	k.palmd = &supervisor{log: k.log, journal: k.journal.Writer, dog: k.dog, between: func() error { return handOver(k.board) }}
-	if err := k.serve(ctx, secret); err != nil {
+	if k.updater, err = k.openUpdater(); err != nil {
 		return err
 	}
+	u, err := k.provisionable(secret)
+	if err != nil {
+		return err
+	}
+	go k.serve(ctx, u)
+	go k.updater.Run(ctx)
 	k.log.Info("unit is up", "slot", k.slot, "version", k.release.Version, "after", uptime().String())
-	return fmt.Errorf("%s", <-k.end)
+	return fmt.Errorf("restart: %s", <-k.end)
 }
 
 // openJournal begins the journal of this run.
@@ -166,15 +182,28 @@ func (k *keeper) closeAll() {
 }
 
 // locked is the end of a system that does not get the unit's secret: another
-// one may. Where there is none, it stays and says why, and nothing is lost.
+// one may. Where there is none, it stays, says why, and can be reset by a
+// technician; nothing is lost before.
 func (k *keeper) locked(why error) error {
 	if err := k.slots.Bad(k.slot); err == nil {
 		return fmt.Errorf("slot %s is locked: %w", k.slot, why)
 	}
-	for {
-		say("locked: %v", why)
-		time.Sleep(5 * time.Second)
+	say("locked: %v", why)
+	authority, err := readAuthority()
+	if err != nil {
+		return err
 	}
+	serial, err := k.serial()
+	if err != nil {
+		return err
+	}
+	go k.onPort(context.Background(), func(port *prov.Port) error {
+		return provision.ServeLocked(context.Background(), port, provision.Locked{
+			Serial: serial, Board: k.board.Name, Version: k.release.Version, Slot: k.slot, Built: k.release.Time(), Authority: authority,
+			Chip: k.keys.chip, Why: why.Error(), Reset: k.keys.box.Wipe, Restart: func() { k.restart("asked for over the provisioning port") },
+		})
+	})
+	return fmt.Errorf("restart: %s", <-k.end)
 }
 
 // uptime is how long the kernel has run.

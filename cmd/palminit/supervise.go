@@ -79,8 +79,13 @@ func (s *supervisor) keep(ctx context.Context, args []string, identity *[32]byte
 		if ctx.Err() != nil {
 			return
 		}
-		again := wait.After(time.Since(start))
-		s.log.Warn("the device program ended", "how", ended(err), "ran", time.Since(start).Round(time.Millisecond), "again_in", again)
+		ran := time.Since(start)
+		if err == nil {
+			ran = 0
+			wait = unit.Backoff{} // it was not a failure
+		}
+		again := wait.After(ran)
+		s.log.Warn("the device program ended", "how", ended(err), "ran", time.Since(start).Round(time.Millisecond).String(), "again_in", again.String())
 		select {
 		case <-ctx.Done():
 		case <-time.After(again):

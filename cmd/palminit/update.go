@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"time"
+
+	"volar/firmware/unit"
+	"volar/firmware/update"
+	"volar/hal/linux"
+)
+
+const (
+	updateDir = "/data/update"
+	healthFor = 2 * time.Minute // how long a system on trial may take to be healthy
+)
+
+// openUpdater makes the manager of updates, which also settles a trial that
+// this boot is.
+func (k *keeper) openUpdater() (*update.Updater, error) {
+	store, err := linux.OpenStore(updateDir + "/store")
+	if err != nil {
+		return nil, err
+	}
+	staging, err := update.OpenFile(updateDir)
+	if err != nil {
+		return nil, err
+	}
+	key := k.release.Key()
+	return update.New(update.Config{
+		Release: update.Release{Board: k.release.Board, Name: k.release.Version, Serial: k.release.Serial, Floor: k.release.Floor},
+		Key:     ed25519.PublicKey(key[:]), Slots: k.slots, Store: store, Staging: staging,
+		Counter: k.keys.chip.Floor(), Seal: sealer{k.keys, k.slots}, Health: k.healthy, Restart: k.restart, Log: k.log,
+	})
+}
+
+// healthy waits until the unit has proved itself, or says what it lacks.
+func (k *keeper) healthy(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, healthFor)
+	defer stop()
+	for {
+		h := unit.Health{DataOpen: true, Serial: k.served.Load(), Sealed: k.sealed.Load()}
+		h.Ready, h.Ends = k.palmd.health()
+		err := h.Judge()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
