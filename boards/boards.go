@@ -74,8 +74,9 @@ func Parse(raw []byte) (*Board, error) {
 		return nil, Problems{{Says: err.Error()}} // conform should have seen it
 	}
 	// What a field of the wrong form would hold is not worth a second complaint.
+	malformed := slices.Clone(found)
 	for _, p := range b.problems() {
-		if !slices.ContainsFunc(found, func(f Problem) bool { return within(p.Path, f.Path) || within(f.Path, p.Path) }) {
+		if !slices.ContainsFunc(malformed, func(f Problem) bool { return within(p.Path, f.Path) || within(f.Path, p.Path) }) {
 			found = append(found, p)
 		}
 	}

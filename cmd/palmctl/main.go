@@ -77,6 +77,7 @@ with a line that says what to do next.`,
 	}
 	root.PersistentFlags().Bool("json", false, "print results and errors as JSON")
 	root.AddCommand(
+		newBoardCommand(),
 		newFlashCommand(),
 		newImageCommand(),
 		newMeasureCommand(),
