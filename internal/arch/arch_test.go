@@ -26,12 +26,13 @@ var may = map[string][]string{
 	"hal/linux/tpm":         {"hal", "enclave/attest"},
 	"boards":                {"hal"},
 	"wire":                  {"wire"},
-	"firmware":              {"firmware", "hal", "wire", "boards", "enclave/attest"},
+	"liveness":              {"liveness", "wire"},
+	"firmware":              {"firmware", "liveness", "hal", "wire", "boards", "enclave/attest"},
 	"enclave/attest":        {"enclave/attest", "wire"},
 	"enclave/confine":       {"enclave/confine"},
 	"enclave/receipt":       {"enclave/receipt", "enclave/attest", "wire"},
 	"enclave/recovery":      {"enclave/recovery", "wire"},
-	"enclave/vault":         {"enclave/vault", "enclave/attest", "enclave/receipt", "enclave/recovery", "wire"},
+	"enclave/vault":         {"enclave/vault", "liveness", "enclave/attest", "enclave/receipt", "enclave/recovery", "wire"},
 	"enclave/vault/matcher": {"wire", "enclave/vault/kernel"},
 	"enclave/vault/search":  {"enclave/vault/matcher", "enclave/vault/kernel", "enclave/vault/memory", "wire"},
 	"enclave/vault/kernel":  {},
@@ -80,6 +81,7 @@ var only = map[string]string{
 	"github.com/spf13/cobra":         "cmd",
 	"github.com/foxglove/mcap":       "hal/tape",
 	"github.com/fxamacker/cbor":      "wire/canonical",
+	"periph.io/x":                    "hal/linux",
 }
 
 func under(pkg, part string) bool {
@@ -131,6 +133,7 @@ func TestWallsCanFail(t *testing.T) {
 		"cmd/palmvault/bad.go":             `import "volar/enclave/attest/simulated"`,
 		"enclave/vault/gallery/bad.go":     `import "volar/enclave/attest/tpm/chip"`,
 		"firmware/bad2.go":                 `import "volar/enclave/attest/simulated"`,
+		"cmd/palmd/bad2.go":                `import "periph.io/x/conn/v3/gpio"`,
 	} {
 		if v := broken(t, fstest.MapFS{name: {Data: []byte("package p\n" + src + "\n")}}); len(v) != 1 {
 			t.Errorf("%s with %s: %q, want one complaint", name, src, v)
