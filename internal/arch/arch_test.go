@@ -81,6 +81,8 @@ var only = map[string]string{
 	"github.com/spf13/cobra":         "cmd",
 	"github.com/foxglove/mcap":       "hal/tape",
 	"github.com/fxamacker/cbor":      "wire/canonical",
+	"github.com/theupdateframework":  "firmware/update",
+	"github.com/sigstore":            "firmware/update/publish",
 	"periph.io/x":                    "hal/linux",
 }
 
