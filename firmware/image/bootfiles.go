@@ -17,6 +17,10 @@ import (
 // parts and the board's blobs.
 const recipe = "flash.sh"
 
+// loaderOverlay is what the boot loader's device tree has and the kernel's has
+// not.
+const loaderOverlay = "u-boot.dtso"
+
 // loaderParts are the files of scripts/uboot that the release key is written
 // into, where they are there.
 var loaderParts = []string{"u-boot.bin", "u-boot-nodtb.bin"}
@@ -93,8 +97,13 @@ func (b *builder) makeFAT(ctx context.Context, blobs map[string][]byte) error {
 		return fmt.Errorf("image: boot files: %w", err)
 	}
 	files := map[string][]byte{"config.txt": config, "u-boot.bin": b.loader}
-	if b.dtb != nil {
+	if b.dtb != nil { // of the boot loader; the kernel's lies in the FIT
 		files["board.dtb"] = b.dtb
+		if isFile(filepath.Join(b.Folder, loaderOverlay)) {
+			if files["board.dtb"], err = b.overlay(ctx, b.dtb, loaderOverlay); err != nil {
+				return err
+			}
+		}
 	}
 	for name, data := range blobs {
 		files[name] = data

@@ -245,31 +245,34 @@ func (b *builder) deviceTree(ctx context.Context) ([]byte, error) {
 	if boot.DeviceTree == "" {
 		return nil, nil
 	}
-	base, err := filepath.Abs(filepath.Join(b.Kernel, "dtb", boot.DeviceTree))
+	base, err := os.ReadFile(filepath.Join(b.Kernel, "dtb", boot.DeviceTree))
+	if err != nil {
+		return nil, fmt.Errorf("image: device tree: the kernel in %s has none of this board: %w", b.Kernel, err)
+	}
+	for _, o := range boot.Overlays {
+		if base, err = b.overlay(ctx, base, o); err != nil {
+			return nil, err
+		}
+	}
+	return base, nil
+}
+
+// overlay lays a file of the board's folder over a device tree.
+func (b *builder) overlay(ctx context.Context, base []byte, name string) ([]byte, error) {
+	source, err := filepath.Abs(filepath.Join(b.Folder, name))
 	if err != nil {
 		return nil, fmt.Errorf("image: device tree: %w", err)
 	}
-	if !isFile(base) {
-		return nil, fmt.Errorf("image: device tree: the kernel in %s has no dtb/%s: %w", b.Kernel, boot.DeviceTree, os.ErrNotExist)
+	if err := os.WriteFile(filepath.Join(b.work, "base.dtb"), base, 0o644); err != nil {
+		return nil, fmt.Errorf("image: device tree: %w", err)
 	}
-	args := []string{"-i", base, "-o", "board.dtb"}
-	for _, o := range boot.Overlays {
-		source, err := filepath.Abs(filepath.Join(b.Folder, o))
-		if err != nil {
-			return nil, fmt.Errorf("image: device tree: %w", err)
-		}
-		if err := tool(ctx, b.work, b.Release.Built, "dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", o+".dtbo", source); err != nil {
-			return nil, err
-		}
-		args = append(args, o+".dtbo")
+	if err := tool(ctx, b.work, b.Release.Built, "dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", "overlay.dtbo", source); err != nil {
+		return nil, fmt.Errorf("%w (in %s)", err, name)
 	}
-	if len(boot.Overlays) == 0 {
-		return os.ReadFile(base)
+	if err := tool(ctx, b.work, b.Release.Built, "fdtoverlay", "-i", "base.dtb", "-o", "over.dtb", "overlay.dtbo"); err != nil {
+		return nil, fmt.Errorf("%w (%s over %s: does the kernel's tree have its labels?)", err, name, b.Board.Boot.DeviceTree)
 	}
-	if err := tool(ctx, b.work, b.Release.Built, "fdtoverlay", args...); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(filepath.Join(b.work, "board.dtb"))
+	return os.ReadFile(filepath.Join(b.work, "over.dtb"))
 }
 
 // write puts a file beside the image.
