@@ -82,9 +82,15 @@ with a line that says what to do next.`,
 		newImageCommand(),
 		newMeasureCommand(),
 		newPlatformCommand(),
+		newLogsCommand(false),
+		newLogsCommand(true),
 		newPolicyCommand(),
+		newProvisionCommand(),
 		newReceiptCommand(),
 		newRecoveryCommand(),
+		newResetCommand(),
+		newStatusCommand(),
+		newTicketCommand(),
 	)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err, "see '%s --help'", c.CommandPath())
