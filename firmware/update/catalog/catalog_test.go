@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -52,6 +54,12 @@ func TestRollback(t *testing.T) {
 	s.want(s.dir, "test/1.2.0.full")
 	s.refuses(old, catalog.ErrRefused)
 	s.want(s.dir, "test/1.2.0.full") // and nothing is broken by it
+	old = s.copyOf()
+	if err := s.repo.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	s.want(s.dir, "test/1.2.0.full")
+	s.refuses(old, catalog.ErrRefused) // the same list, and an older word that it is current
 }
 
 // Parts of two catalogues do not go together, though each is rightly signed.
@@ -91,6 +99,17 @@ func TestFreeze(t *testing.T) {
 	s.now = start // a clock without a battery
 	s.want(s.dir, "test/1.1.0.full")
 	s.refuses(frozen, catalog.ErrRefused)
+
+	// What a unit has once known to be over stays over, though its clock goes back.
+	s.store = newMemory()
+	s.now = start.Add(20 * 24 * time.Hour)
+	s.want(s.dir, "test/1.1.0.full")
+	s.now = start.Add(-5 * 24 * time.Hour)
+	s.reopen()
+	if err := s.repo.Refresh(); err != nil { // newer, and valid for nine days of the former month
+		t.Fatal(err)
+	}
+	s.refuses(s.dir, catalog.ErrExpired)
 
 	other := newMemory() // a unit that never saw anything later
 	s.store = other
@@ -213,26 +232,52 @@ func TestChangedMetadata(t *testing.T) {
 
 // Holders of online keys can sign nonsense; process 1 does not fall over it.
 func TestSignedNonsense(t *testing.T) {
-	for name, edit := range map[string]func(*metadata.TimestampType){
-		"no snapshot":   func(m *metadata.TimestampType) { delete(m.Meta, "snapshot.json") },
-		"null snapshot": func(m *metadata.TimestampType) { m.Meta["snapshot.json"] = nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			s.want(s.dir, "")
-			path := filepath.Join(s.dir, "metadata", "timestamp.json")
-			m, err := metadata.Timestamp().FromFile(path)
-			if err != nil {
-				t.Fatal(err)
+	for name, meta := range map[string]string{"no": `{}`, "null": `{"%s":null}`, "empty": `{"%s":{}}`, "below zero": `{"%s":{"version":-1}}`} {
+		for role, of := range map[string]string{metadata.TIMESTAMP: "snapshot.json", metadata.SNAPSHOT: "targets.json"} {
+			for _, seen := range []bool{false, true} {
+				s := newSite(t)
+				if seen {
+					s.want(s.dir, "")
+				}
+				s.nonsense(role, strings.ReplaceAll(meta, "%s", of))
+				if got, err := s.newest(s.dir); err == nil {
+					t.Errorf("%s entry of %s in %s: %q", name, of, role, got)
+				}
 			}
-			m.Signed.Version++
-			edit(&m.Signed)
-			if err := publish.Sign(m, metadata.TIMESTAMP, path, s.keys[metadata.TIMESTAMP]); err != nil {
-				t.Fatal(err)
-			}
-			s.refuses(s.dir, catalog.ErrRefused)
-		})
+		}
 	}
+}
+
+// nonsense publishes metadata of a role with the given "meta", rightly signed.
+func (s *site) nonsense(role, meta string) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, "metadata", "timestamp.json")
+	if role == metadata.SNAPSHOT {
+		file = filepath.Join(s.dir, "metadata", "2.snapshot.json")
+	}
+	signed := fmt.Sprintf(`{"_type":%q,"expires":"2027-01-01T00:00:00Z","meta":%s,"spec_version":"1.0.31","version":2}`, role, meta)
+	b := s.sign(role, signed)
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	if role == metadata.SNAPSHOT {
+		sum := sha256.Sum256(b)
+		s.nonsense(metadata.TIMESTAMP, fmt.Sprintf(`{"snapshot.json":{"hashes":{"sha256":"%x"},"length":%d,"version":2}}`, sum, len(b)))
+	}
+}
+
+// sign makes metadata of text that is canonical JSON.
+func (s *site) sign(role, text string) []byte {
+	s.t.Helper()
+	k, err := metadata.KeyFromPublicKey(s.keys[role].Public())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	id, err := k.ID()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return fmt.Appendf(nil, `{"signatures":[{"keyid":%q,"sig":"%x"}],"signed":%s}`, id, ed25519.Sign(s.keys[role], []byte(text)), text)
 }
 
 // A store that fails at any moment leaves a unit that goes on later.

@@ -18,7 +18,7 @@ import (
 // writeRoot signs the root and writes it as the next version.
 func (r *Repository) writeRoot(keys ...ed25519.PrivateKey) error {
 	r.root.ClearSignatures()
-	return Sign(r.root, metadata.ROOT, r.path(fmt.Sprintf("%d.root.json", r.root.Signed.Version)), keys...)
+	return sign(r.root, metadata.ROOT, r.path(fmt.Sprintf("%d.root.json", r.root.Signed.Version)), keys...)
 }
 
 // writeAll writes targets, snapshot and timestamp, signed anew.
@@ -26,7 +26,7 @@ func (r *Repository) writeAll() error {
 	name := fmt.Sprintf("%d.targets.json", r.targets.Signed.Version)
 	if _, err := os.Stat(r.path(name)); errors.Is(err, os.ErrNotExist) {
 		r.targets.ClearSignatures()
-		if err := Sign(r.targets, metadata.TARGETS, r.path(name), r.keys[metadata.TARGETS]); err != nil {
+		if err := sign(r.targets, metadata.TARGETS, r.path(name), r.keys[metadata.TARGETS]); err != nil {
 			return err
 		}
 	}
@@ -37,7 +37,7 @@ func (r *Repository) writeAll() error {
 	r.snapshot.Signed.Meta["targets.json"] = meta
 	r.snapshot.Signed.Expires = r.expires(metadata.SNAPSHOT)
 	r.snapshot.ClearSignatures()
-	if err := Sign(r.snapshot, metadata.SNAPSHOT, r.path(fmt.Sprintf("%d.snapshot.json", r.snapshot.Signed.Version)), r.keys[metadata.SNAPSHOT]); err != nil {
+	if err := sign(r.snapshot, metadata.SNAPSHOT, r.path(fmt.Sprintf("%d.snapshot.json", r.snapshot.Signed.Version)), r.keys[metadata.SNAPSHOT]); err != nil {
 		return err
 	}
 	return r.writeTimestamp()
@@ -58,7 +58,7 @@ func (r *Repository) writeTimestamp() error {
 	r.timestamp.Signed.Meta["snapshot.json"] = meta
 	r.timestamp.Signed.Expires = r.expires(metadata.TIMESTAMP)
 	r.timestamp.ClearSignatures()
-	return Sign(r.timestamp, metadata.TIMESTAMP, r.path("timestamp.json"), r.keys[metadata.TIMESTAMP])
+	return sign(r.timestamp, metadata.TIMESTAMP, r.path("timestamp.json"), r.keys[metadata.TIMESTAMP])
 }
 
 // meta names a file with its hash, so that no two of one version are mixed.
@@ -72,8 +72,8 @@ func (r *Repository) meta(name string, version int64) (*metadata.MetaFiles, erro
 	return m, nil
 }
 
-// Sign signs metadata with the keys of a role and writes it.
-func Sign[T metadata.Roles](m *metadata.Metadata[T], role, path string, keys ...ed25519.PrivateKey) error {
+// sign signs metadata with the keys of a role and writes it.
+func sign[T metadata.Roles](m *metadata.Metadata[T], role, path string, keys ...ed25519.PrivateKey) error {
 	for _, key := range keys {
 		s, err := signer(role, key)
 		if err != nil {
