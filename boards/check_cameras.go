@@ -20,13 +20,14 @@ func (c *checker) cameras() {
 	b := c.board
 	c.camera("/rgb", &b.RGB, hal.RGB)
 	c.camera("/nir", &b.NIR, hal.NIR)
-	if b.RGB.Simulated() != b.NIR.Simulated() && b.RGB.Device != "" && b.NIR.Device != "" {
+	rgb, what := b.RGB.StandIn()
+	nir, what2 := b.NIR.StandIn()
+	switch {
+	case b.RGB.Device == "" || b.NIR.Device == "": // named already
+	case (rgb == "") != (nir == ""):
 		c.bad("/nir/device", "%q beside %q: both cameras are real, or none is", b.NIR.Device, b.RGB.Device)
-	}
-	rgb, isTape := b.RGB.Tape()
-	nir, isTape2 := b.NIR.Tape()
-	if isTape != isTape2 && b.RGB.Simulated() && b.NIR.Simulated() || isTape && isTape2 && rgb != nir {
-		c.bad("/nir/device", "%q, want the tape of the other camera, %q: a tape holds pairs", b.NIR.Device, b.RGB.Device)
+	case rgb != nir || rgb != "sim" && what != what2:
+		c.bad("/nir/device", "%q, want what stands in for the other camera, %q: a shot is of both", b.NIR.Device, b.RGB.Device)
 	}
 	l := &b.Limits
 	lo, hi, out := time.Duration(l.ExposureMin), time.Duration(l.ExposureMax), time.Duration(l.Timeout)
@@ -50,7 +51,7 @@ func (c *checker) camera(path string, cam *Camera, band hal.Band) {
 		c.bad(path+"/fps", "%d frames a second, allowed 1 to 240", cam.FPS)
 		return
 	}
-	if !named || cam.Simulated() {
+	if kind, _ := cam.StandIn(); !named || kind != "" {
 		return
 	}
 	if !slices.ContainsFunc([]string{"/dev/video", "name:", "driver:"}, func(p string) bool { return strings.HasPrefix(cam.Device, p) }) {
@@ -96,12 +97,9 @@ func (c *checker) sensor(path string, cam *Camera, f hal.Format) {
 
 func (c *checker) presence() {
 	p, b := c.board.Presence, c.board
-	_, tape := b.RGB.Tape()
-	want := "vl53l0x"
-	if tape {
-		want = "tape"
-	} else if b.Simulated() {
-		want = "sim"
+	want, _ := b.RGB.StandIn()
+	if want == "" {
+		want = "vl53l0x"
 	}
 	if p.Chip != want {
 		c.bad("/presence/chip", "%q, beside these cameras want %q", p.Chip, want)

@@ -3,6 +3,7 @@ package boards
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func cornersOf(set uint8) string {
 
 func (c *checker) lamp(path string, l *Lamp) {
 	b := c.board
-	simulated := l.Chip == "sim" || l.Chip == "tape"
+	simulated := slices.Contains(standIns, l.Chip)
 	if c.text(path+"/chip", l.Chip, 64) {
 		c.output(path+"/line", "a lamp ("+l.Light+")", l.Chip, l.Line)
 	}

@@ -2,6 +2,7 @@ package boards
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,9 +34,13 @@ type Board struct {
 	Limits       Limits          `json:"limits"`
 }
 
-// Simulated tells whether the board's cameras are none: package sim's, or a
-// tape. Such a board runs only where a unit is for development.
-func (b *Board) Simulated() bool { return b.RGB.Simulated() || b.NIR.Simulated() }
+// Simulated tells whether something stands in for the board's cameras. Such a
+// board runs only where a unit is for development.
+func (b *Board) Simulated() bool {
+	rgb, _ := b.RGB.StandIn()
+	nir, _ := b.NIR.StandIn()
+	return rgb != "" || nir != ""
+}
 
 // Line is one output of a GPIO chip.
 type Line struct {
@@ -68,7 +73,7 @@ type Watchdog struct {
 
 // Camera is one sensor as the system knows it.
 type Camera struct {
-	Device   string   `json:"device"`             // "/dev/video0", "name:unicam-image", "driver:uvcvideo", "tape:PATH", "sim:NAME"
+	Device   string   `json:"device"`             // "/dev/video0", "name:unicam-image", "driver:uvcvideo"; or what StandIn takes apart
 	Format   string   `json:"format"`             // what the firmware gets, as hal.Format writes it
 	FPS      int      `json:"fps"`                // frames a second
 	Pixels   string   `json:"pixels,omitempty"`   // what the sensor gives, as V4L2 names it: "Y10", "YUYV"
@@ -88,14 +93,17 @@ type Pad struct {
 	Link   string `json:"link,omitempty"` // entity whose pad 0 this pad feeds; the link is switched on
 }
 
-// Simulated tells whether the camera is none.
-func (c *Camera) Simulated() bool {
-	_, tape := c.Tape()
-	return tape || strings.HasPrefix(c.Device, "sim:")
+// StandIn tells what stands in for a camera where there is none: "sim" and a
+// name, "tape" and the path of a recording, "live" and the address of a
+// simulator; kind is "" for a camera.
+func (c *Camera) StandIn() (kind, what string) {
+	if kind, what, _ = strings.Cut(c.Device, ":"); slices.Contains(standIns, kind) {
+		return kind, what
+	}
+	return "", ""
 }
 
-// Tape is the path of the recording that stands in for the camera, if one does.
-func (c *Camera) Tape() (path string, ok bool) { return strings.CutPrefix(c.Device, "tape:") }
+var standIns = []string{"sim", "tape", "live"}
 
 // Chip is an LED driver on an I2C bus.
 type Chip struct {
@@ -118,7 +126,7 @@ type Lamp struct {
 
 // Presence is the sensor that wakes the device.
 type Presence struct {
-	Chip    string `json:"chip"` // "vl53l0x"; "tape" or "sim" on a board without hardware
+	Chip    string `json:"chip"` // "vl53l0x"; beside cameras that are none, their kind
 	Bus     string `json:"bus,omitempty"`
 	Address int    `json:"address,omitempty"`
 	Near    int    `json:"near_mm,omitempty"` // a hand is there when nearer than this,

@@ -16,6 +16,7 @@ import (
 	"volar/firmware"
 	"volar/hal"
 	"volar/hal/linux"
+	"volar/hal/live"
 	"volar/hal/tape"
 	"volar/wire"
 )
@@ -62,8 +63,11 @@ func serveUnit(ctx context.Context, o options, out io.Writer, log *slog.Logger) 
 			}
 		},
 	}
-	if player, ok := dev.Camera.(*tape.Player); ok {
-		follow(player, &cfg)
+	switch c := dev.Camera.(type) {
+	case *tape.Player:
+		follow(c, &cfg)
+	case *live.Client:
+		join(c, &cfg)
 	}
 	err = firmware.Run(ctx, dev, cfg)
 	if errors.Is(err, hal.ErrEnd) {

@@ -21,6 +21,7 @@ import (
 	"volar/boards"
 	"volar/hal"
 	"volar/hal/linux/v4l2"
+	"volar/hal/live"
 	"volar/hal/tape"
 )
 
@@ -47,8 +48,9 @@ type system struct {
 }
 
 // Open brings a board to life. What is missing is named in one error, all of
-// it. On a board whose camera is a tape, camera and presence sensor are its
-// *tape.Player, and the calibration is that of the tape.
+// it. Where a tape stands in for the cameras, camera and presence sensor are a
+// *tape.Player; where a simulator does, these and the face are a *live.Client;
+// and the calibration is theirs.
 func Open(b *boards.Board, o Options) (*hal.Device, error) { return open(b, o, machine()) }
 
 func open(b *boards.Board, o Options, sys system) (*hal.Device, error) {
@@ -123,12 +125,17 @@ func (p *parts) device(o Options) *hal.Device {
 	p.lacks("store", err)
 	d.Store = store
 	chips := p.chips()
-	if path, ok := b.RGB.Tape(); ok {
-		p.play(d, path)
-	} else {
+	p.face(d, chips)
+	switch kind, what := b.RGB.StandIn(); kind {
+	case "tape":
+		p.play(d, what)
+	case "live":
+		p.dial(d, what)
+	case "sim":
+		p.lacks("cameras", errors.New("package sim has them, not this one"))
+	default:
 		p.film(d, chips)
 	}
-	p.face(d, chips)
 	p.gate(d)
 	if b.Watchdog != nil {
 		if d.Watchdog, err = p.sys.watchdog(b.Watchdog); err != nil {
@@ -177,6 +184,18 @@ func (p *parts) play(d *hal.Device, path string) {
 	}
 	player := tape.Play(r)
 	d.Camera, d.Presence, d.Calibration = player, player, *r.Calibration()
+}
+
+// dial puts a simulator in the place of cameras, presence sensor and face: its
+// people heed what the face shows.
+func (p *parts) dial(d *hal.Device, address string) {
+	c, cal, err := live.Dial(address)
+	if err != nil {
+		p.lacks("cameras", err)
+		return
+	}
+	p.closers = append(p.closers, c.Close)
+	d.Camera, d.Presence, d.Face, d.Calibration = c, c, c, cal
 }
 
 // bus opens an I2C bus once.

@@ -300,8 +300,11 @@ func TestTapeForCamera(t *testing.T) {
 	}
 	w := newWorkshop(t)
 	w.sys.compatible = func() ([]string, error) { return []string{"linux,dummy-virt"}, nil }
+	b.RGB.Device = "live:127.0.0.1:1"
+	if _, err := open(b, w.opt, w.sys); err == nil || !strings.Contains(err.Error(), "cameras: live: ") {
+		t.Errorf("no simulator: %v", err)
+	}
 	b.RGB.Device = "tape:../../testdata/tapes/wave.mcap"
-	b.NIR.Device = b.RGB.Device
 	d, err := open(b, w.opt, w.sys)
 	if err != nil {
 		t.Fatal(err)
