@@ -1,37 +1,95 @@
 package vm
 
 import (
-	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 )
 
-func TestBoot(t *testing.T) {
-	img := os.Getenv("VM_IMG")
-	if img == "" {
-		t.Skip()
+// TestUnit is a unit's life: built, started from reset, provisioned, in
+// service, updated; and then all that can go wrong with it. After each of
+// these it must be in a good state, by itself.
+func TestUnit(t *testing.T) {
+	l := newLab(t)
+	defer func() {
+		l.note.table(os.Stdout)
+		l.save(filepath.Join(l.root, "build/vm.json"))
+	}()
+	first := l.images(t)
+	u := l.firstBoot(t, first)
+	l.damage(t, u, first)
+}
+
+// images builds the image twice and compares.
+func (l *lab) images(t *testing.T) (build string) {
+	l.note.run(t, "build twice", func(t *testing.T) string {
+		start := time.Now()
+		build = l.build(t, "v1", "1.0.0", l.keys)
+		l.note.since("build of an image", start)
+		if again := l.build(t, "v1-again", "1.0.0", l.keys); l.digest(build) != l.digest(again) {
+			t.Fatal("two builds of the same input differ")
+		} else if err := os.RemoveAll(again); err != nil {
+			t.Fatal(err)
+		}
+		l.palmctl(t, "image", "verify", build, "--key", filepath.Join(l.keys, "public.pem"))
+		return "the same bytes, and verified"
+	})
+	if build == "" {
+		t.FailNow()
 	}
-	m, _ := filepath.Glob(img + "/*.img")
-	dir := os.Getenv("VM_DIR")
-	os.RemoveAll(dir)
-	u, err := New(dir, m[0], img+"/u-boot.bin")
+	l.note.size(t, "image", l.disk(build))
+	l.note.size(t, "image, compressed", l.disk(build)+".zst")
+	l.note.size(t, "kernel and initramfs of a slot", filepath.Join(build, "slot/boot.fit"))
+	l.note.size(t, "root of a slot", filepath.Join(build, "slot/root.img"))
+	return build
+}
+
+// firstBoot starts a new unit, and then again.
+func (l *lab) firstBoot(t *testing.T, build string) Unit {
+	u := l.fresh("unit", build)
+	ok := l.note.run(t, "first boot", func(t *testing.T) string {
+		start := time.Now()
+		m := l.start(t, u)
+		await(t, m, "volar: a new unit")
+		slot, version := up(t, m)
+		l.note.since("reset to ready, first boot", start)
+		m.Cut()
+		if s := bootState(t, u); slot != "a" {
+			t.Fatalf("slot %s runs, the block says %+v", slot, s)
+		}
+		return "slot a, version " + version + ", blank"
+	})
+	ok = ok && l.note.run(t, "second boot", func(t *testing.T) string {
+		start := time.Now()
+		m := l.start(t, u)
+		slot, version := up(t, m)
+		l.note.since("reset to ready", start)
+		m.Cut()
+		l.note.measure("processor time of a boot", m.CPU().Seconds(), "s")
+		return "slot " + slot + ", version " + version + ", blank"
+	})
+	if !ok {
+		t.FailNow()
+	}
+	return u
+}
+
+// treeAt is where the verity tree begins in a root, in bytes.
+func (l *lab) treeAt(t *testing.T, build string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(build, "manifest.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		ctx, stop := context.WithTimeout(t.Context(), 40*time.Second)
-		defer stop()
-		start := time.Now()
-		v, err := u.Start(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = v.Console.Wait(ctx, "unit is up")
-		t.Log(time.Since(start), err)
-		time.Sleep(3 * time.Second)
-		v.Cut()
-		t.Log(v.Console.Tail(30), v.CPU())
+	var m struct {
+		Verity struct {
+			HashBlock int64 `json:"hash_block"`
+		} `json:"verity"`
 	}
+	if err := json.Unmarshal(b, &m); err != nil || m.Verity.HashBlock == 0 {
+		t.Fatalf("the manifest names no verity tree: %v\n%s", err, b)
+	}
+	return m.Verity.HashBlock * 4096
 }
