@@ -21,14 +21,22 @@ type Anatomy struct {
 // same hand; the two hands of one person share size, tone and the habits of
 // their lines, but have their own lines and veins. It panics when hand is
 // neither left nor right.
-func New(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, false) }
+func New(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, false, 0) }
 
-func newAnatomy(seed uint64, id int, hand wire.Hand, alone bool) *Anatomy {
+// NewAged is New for skin of an age, 0 (a young adult, as New has) to 1 (of 80
+// years and more): more wrinkles and deeper ones, drier and less even, and
+// less fat over the veins. The outline and the principal lines stay.
+func NewAged(seed uint64, id int, hand wire.Hand, age float64) *Anatomy {
+	return newAnatomy(seed, id, hand, false, min(max(age, 0), 1))
+}
+
+func newAnatomy(seed uint64, id int, hand wire.Hand, alone bool, age float64) *Anatomy {
 	if hand != wire.Left && hand != wire.Right {
 		panic(fmt.Sprintf("palm: new anatomy: %v", hand))
 	}
 	a := &Anatomy{hand: hand, person: newPerson(seed, id)}
 	p := &a.person
+	p.grow(age)
 	own := func(purpose uint64) kin { return newKin(p, seed, id, hand, purpose) }
 	a.outline = newOutline(p, own('o').own, alone)
 	a.relief = newRelief(p, a.outline)
@@ -51,4 +59,4 @@ func (a *Anatomy) mirrored() bool { return a.hand == wire.Right }
 // NewPalm makes the palm of a hand alone, in about a quarter of the time of New: the
 // same lines and veins as New's in the palm square and a few millimetres
 // round it, and nothing beyond. It is what a Cutter draws.
-func NewPalm(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, true) }
+func NewPalm(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, true, 0) }

@@ -1,6 +1,8 @@
 package palm
 
 import (
+	"time"
+
 	"volar/hal"
 )
 
@@ -9,13 +11,17 @@ import (
 type body struct {
 	tex     *texture
 	mesh    *mesh
-	surface [2]surface // by hal.Band
-	tints   [2][2]tint // by hal.Band; NIR: 850 nm, 940 nm
+	surface [2]surface                // by hal.Band
+	tints   [2][2]tint                // by hal.Band; NIR: 850 nm, 940 nm
+	slide   func(time.Duration) Point // where set: how a video's picture moves, mm
 }
 
 // newBody makes what a wave holds.
 func newBody(w *Wave) *body {
-	if w.Material == Skin {
+	switch {
+	case w.Thing != nil:
+		return w.Thing.body
+	case w.Material == Skin:
 		return skinBody(w)
 	}
 	return sheetBody(w)
@@ -27,8 +33,8 @@ func skinBody(w *Wave) *body {
 	b := &body{tex: a.tex.overlay(a, w), mesh: a.mesh}
 	rough := 0.016 * a.person.sheen
 	film := 0.02 * cond.Oil
-	b.surface[hal.RGB] = surface{gloss: gloss{rough, film}, wrap: 0.12}
-	b.surface[hal.NIR] = surface{gloss: gloss{0.8 * rough, 0.8 * film}, wrap: 0.3}
+	b.surface[hal.RGB] = surface{gloss: gloss{rough: rough, film: film}, wrap: 0.12}
+	b.surface[hal.NIR] = surface{gloss: gloss{rough: 0.8 * rough, film: 0.8 * film}, wrap: 0.3}
 	rgb := &b.tints[hal.RGB][0]
 	rgb.lean = 0.8
 	dark := a.person.melanin
@@ -55,6 +61,18 @@ func (b *body) tintFor(band hal.Band, light hal.Light) tint {
 		return b.tints[hal.NIR][1]
 	}
 	return b.tints[band][0]
+}
+
+// slip moves the picture of a video to where it is at a time.
+func (b *body) slip(cs []corner, at time.Duration) {
+	if b.slide == nil {
+		return
+	}
+	d := b.slide(at)
+	for i := range b.mesh.vertices {
+		cs[i].u += d.X / texelStep
+		cs[i].v += d.Y / texelStep
+	}
 }
 
 // meanAlbedo is the reflectance in the middle of the palm, for the exposure

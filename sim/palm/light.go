@@ -24,9 +24,9 @@ type beam struct {
 	mu, mv float64 // its change as the normal leans
 }
 
-// gloss describes the two lobes of what skin mirrors: the rough surface, and
-// a film of moisture.
-type gloss struct{ rough, film float64 }
+// gloss describes the lobes of what a surface mirrors: the rough surface of
+// skin, a film of moisture, and the polish that skin never has.
+type gloss struct{ rough, film, polish float64 }
 
 // illuminate sums the lamps at a point p with normal n, seen from eye.
 func illuminate(sets []lampSet, p, n, tu, tv, eye vec, g gloss) beam {
@@ -43,7 +43,7 @@ func illuminate(sets []lampSet, p, n, tu, tv, eye vec, g gloss) beam {
 			down := max(-to.z, 0)
 			power := set.share * lamp.Power * math.Pow(down, lamp.Lobe) / r2
 			b.dir = b.dir.add(to.times(power))
-			if g.rough == 0 && g.film == 0 {
+			if g == (gloss{}) {
 				continue
 			}
 			half := to.add(view).unit()
@@ -60,6 +60,12 @@ func illuminate(sets []lampSet, p, n, tu, tv, eye vec, g gloss) beam {
 			film := power * facing * g.film * 6.9
 			b.mirror += rough*p14*nh + film*p46*nh
 			slope := 15*rough*p14 + 47*film*p46
+			if g.polish > 0 {
+				p94 := p46 * p46 * p2
+				polish := power * facing * g.polish * 24.8 // exponent 190
+				b.mirror += polish * p94 * p94 * p2
+				slope += 190 * polish * p94 * p94 * nh
+			}
 			b.mu += slope * half.dot(tu)
 			b.mv += slope * half.dot(tv)
 		}
@@ -69,9 +75,10 @@ func illuminate(sets []lampSet, p, n, tu, tv, eye vec, g gloss) beam {
 
 // surface is how a material answers to light.
 type surface struct {
-	gloss    gloss
-	emissive bool    // shines by itself and mirrors, but does not scatter
-	wrap     float64 // share of light that scattering carries round edges
+	gloss gloss
+	glow  float64 // light of a display's white, share of full scale a millisecond; it mirrors, but does not scatter
+	beat  float64 // phase of a display's pixels a texel
+	wrap  float64 // share of light that scattering carries round edges
 }
 
 // corners places the shape before a camera and lights it. exposure is in
@@ -99,13 +106,13 @@ func (s *shape) corners(dst []corner, m *mesh, cam *camera, place *placement, se
 		c.s = float32(exposure * b.mirror)
 		c.eu, c.ev = float32(exposure*tu.dot(b.dir)), float32(exposure*tv.dot(b.dir))
 		c.su, c.sv = float32(exposure*b.mu), float32(exposure*b.mv)
-		if f.emissive {
-			c.e, c.eu, c.ev = float32(exposure*emission), 0, 0
+		if f.glow > 0 {
+			c.e, c.eu, c.ev = float32(exposure*f.glow), 0, 0
 		}
 	}
 }
 
-// emission is the light of a screen's white, share of full scale per millisecond.
+// emission is the light of a Screen's white, share of full scale per millisecond.
 const emission = 0.3
 
 // placement puts a hand in space: p to R p + c.

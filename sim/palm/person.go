@@ -44,6 +44,15 @@ func newPerson(seed uint64, id int) person {
 	return p
 }
 
+// grow makes the skin older, from 0 to 1.
+func (p *person) grow(age float64) {
+	p.lines *= 1 + 0.9*age
+	p.depth *= 1 + 0.35*age
+	p.sheen *= 1 - 0.5*age
+	p.mottle *= 1 + 0.4*age
+	p.veins *= 1 + 0.35*age
+}
+
 // kin draws a random number of deviation one that the two hands of a person
 // share in part (correlation 0.35), as principal lines do.
 type kin struct{ own, shared *rand.Rand }

@@ -128,7 +128,11 @@ func (r *Renderer) exposure(w *Wave, band hal.Band, at time.Duration) time.Durat
 	}
 	face := vec{0, 0, -1}
 	b := illuminate(r.rig.lampsFor(light, band), vec{p.X, p.Y, p.Distance}, face, vec{}, vec{}, vec{}, gloss{})
-	got := face.dot(b.dir) * r.body.meanAlbedo(band)
+	falls := face.dot(b.dir)
+	if glow := r.body.surface[band].glow; glow > 0 {
+		falls = glow
+	}
+	got := falls * r.body.meanAlbedo(band)
 	want := time.Duration(s.Target / max(got, 1e-9) * float64(time.Millisecond))
 	return min(max(want, s.Shortest), s.Longest).Truncate(10 * time.Microsecond)
 }
@@ -151,6 +155,7 @@ func (r *Renderer) drawHand(w *Wave, img *plane, band hal.Band, light hal.Light,
 	cam := r.rig.cameraOf(band, shrink)
 	place := newPlacement(&pose)
 	r.shape.corners(r.corners, r.body.mesh, &cam, place, sets, surf, ms, ambient)
+	r.body.slip(r.corners, mid)
 	r.room[band].draw(to, ms)
 	r.paint(to, band, light, &cam, &pose)
 	if shrink == 2 {
@@ -164,13 +169,14 @@ func (r *Renderer) drawHand(w *Wave, img *plane, band hal.Band, light hal.Light,
 func (r *Renderer) paint(to *plane, band hal.Band, light hal.Light, cam *camera, pose *Pose) {
 	tint := r.body.tintFor(band, light)
 	tint.perMM = float32(cam.fx / max(pose.Distance, nearest))
+	tint.beat = float32(r.body.surface[band].beat)
 	soften(&tint, cam.fx/max(pose.Distance, nearest))
 	raster(r.body.mesh, r.corners, to.w, to.h, func(s *span) {
 		row := to.v[s.y*to.w*to.n:][:to.w*to.n]
 		if band == hal.RGB {
 			r.body.tex.spanRGB(s, row, &tint)
 		} else {
-			r.body.tex.spanNIR(s, row, &tint)
+			r.body.tex.spanNIR(r.body.tex.infrared(light), s, row, &tint)
 		}
 	})
 }
@@ -185,7 +191,7 @@ func soften(t *tint, perMM float64) {
 
 // brightest is an upper bound of the light on the hand.
 func (r *Renderer) brightest(sets []lampSet, p *Pose, ambient float64, f surface) float64 {
-	if f.emissive {
+	if f.glow > 0 {
 		return 1
 	}
 	at := vec{p.X, p.Y, max(p.Distance-15, nearest)}

@@ -1,5 +1,11 @@
 package palm
 
+import (
+	"math"
+
+	"volar/hal"
+)
+
 // Four bytes of a texel, spread over a word so that each can be multiplied by
 // a weight of eight bits and added without touching its neighbour.
 const lanes = 0x00ff00ff00ff00ff
@@ -49,13 +55,14 @@ type tint struct {
 	lean   float32 // how much of the small slopes scattering leaves
 	flush  [3]float32
 	perMM  float32 // pixels per millimetre
+	beat   float32 // of a display: phase of its pixels a texel
 }
 
 // spanNIR shades a run of pixels of the NIR camera.
-func (t *texture) spanNIR(s *span, row []float32, k *tint) {
+func (t *texture) spanNIR(m []uint64, s *span, row []float32, k *tint) {
 	u, v, f := s.u, s.v, s.f
 	for x := s.x0; x < s.x1; x++ {
-		even, odd := t.sample(t.nir, u, v)
+		even, odd := t.sample(m, u, v)
 		if a := coverage(odd, k.perMM); a > 0 {
 			su, sv := (lane(odd, 2)-128)*(1/slopeScale), (lane(even, 3)-128)*(1/slopeScale)
 			refl := lane(even, 0) * (1.0 / 255) * k.base
@@ -89,6 +96,9 @@ func (t *texture) spanRGB(s *span, row []float32, k *tint) {
 			e := max(f[fieldE]+k.lean*(su*s.eu+sv*s.ev), 0)
 			m := max(f[fieldS]+su*s.su+sv*s.sv, 0)
 			flush := f[fieldFlush] - 1
+			if k.beat > 0 {
+				e *= grille(u, v, k.beat)
+			}
 			px := row[3*x : 3*x+3 : 3*x+3]
 			refl := [3]float32{lane(even, 0), lane(odd, 0), lane(even, 1)}
 			for c := range px {
@@ -102,4 +112,20 @@ func (t *texture) spanRGB(s *span, row []float32, k *tint) {
 			f[i] += s.df[i]
 		}
 	}
+}
+
+// infrared is the map under a light.
+func (t *texture) infrared(light hal.Light) []uint64 {
+	if t.nir940 != nil && light&hal.NIR940 != 0 && light&hal.NIR850 == 0 {
+		return t.nir940
+	}
+	return t.nir
+}
+
+// grille is the light of a display at a point of its grid, which is finer
+// than the camera's pixels: sampled at them it beats (moire). A pixel takes the
+// mean over its area, which leaves about a tenth of the contrast.
+func grille(u, v int64, beat float32) float32 {
+	const left = 0.1
+	return 1 + left*float32(math.Cos(float64(beat)*float64(u)/65536)*math.Cos(float64(beat)*float64(v)/65536))
 }

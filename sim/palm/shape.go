@@ -29,8 +29,8 @@ func newShape(w *Wave, b *body) *shape {
 		gleam: [2][]float32{make([]float32, n), make([]float32, n)},
 	}
 	place := newWarp(w.Anatomy, &w.Pose).place
-	if w.Material != Skin {
-		place = newSheetWarp(w).place
+	if s := w.sheet(); s != nil {
+		place = s.place
 	}
 	for i := range m.vertices {
 		if m.used[i] {

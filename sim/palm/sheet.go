@@ -24,7 +24,7 @@ func sheetBody(w *Wave) *body {
 	b.surface = [2]surface{dull, dull}
 	if w.Material == Screen {
 		glass := gloss{film: 0.02}
-		b.surface = [2]surface{hal.RGB: {gloss: glass, emissive: true}, hal.NIR: {gloss: glass}}
+		b.surface = [2]surface{hal.RGB: {gloss: glass, glow: emission}, hal.NIR: {gloss: glass}}
 	}
 	for i := range b.tints {
 		for k := range b.tints[i] {
@@ -123,6 +123,17 @@ type sheetWarp struct {
 	mirrored  bool
 }
 
+// sheet is how the sheet of a wave lies; nil where there is none.
+func (w *Wave) sheet() *sheetWarp {
+	switch {
+	case w.Thing != nil && w.Thing.form.Sheet:
+		return w.Thing.form.warp(w.Anatomy)
+	case w.Thing == nil && w.Material != Skin:
+		return newSheetWarp(w)
+	}
+	return nil
+}
+
 func newSheetWarp(w *Wave) *sheetWarp {
 	rng := newRand(w.Seed, 'b')
 	k := normal(rng, 0, 0.0008)
@@ -139,5 +150,5 @@ func (s *sheetWarp) place(v *vertex) vec {
 	if s.mirrored {
 		x = -x
 	}
-	return vec{x, v.at.Y, -rise}
+	return vec{x, v.at.Y, -rise - v.relief}
 }

@@ -28,6 +28,7 @@ type texture struct {
 	x0, y0   float64
 	w, h     int
 	rgb, nir []uint64
+	nir940   []uint64 // of things; nil: that of nir, lighter or darker by a tint
 }
 
 // bake draws the canonical maps.

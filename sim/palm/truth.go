@@ -84,8 +84,7 @@ func (t *Truth) Project(p Point) (Point, bool) {
 // newPlacer gives the place of any point of the skin in the frame of the hand.
 func newPlacer(w *Wave) func(Point) vec {
 	a := w.Anatomy
-	if w.Material != Skin {
-		s := newSheetWarp(w)
+	if s := w.sheet(); s != nil {
 		return func(p Point) vec { return s.place(&vertex{at: p}) }
 	}
 	warp := newWarp(a, &w.Pose)

@@ -18,6 +18,7 @@ type Condition struct {
 type Wave struct {
 	Anatomy   *Anatomy
 	Material  Material // the zero Material is the living hand
+	Thing     *Thing   // where set, held in place of the Material; one that is on no sheet lies on the hand
 	Pose      Pose     // at Start + Arrive, when the hand has come to rest
 	Condition Condition
 	Seed      uint64        // of the trembling, the noise, and where dirt lies
