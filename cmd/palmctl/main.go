@@ -77,6 +77,9 @@ with a line that says what to do next.`,
 	}
 	root.PersistentFlags().Bool("json", false, "print results and errors as JSON")
 	root.AddCommand(
+		newBundleCommand(),
+		newRepoCommand(),
+		newUpdateCommand(),
 		newBoardCommand(),
 		newFlashCommand(),
 		newImageCommand(),
