@@ -14,13 +14,18 @@ type options struct {
 	metrics *net.TCPAddr
 	db      string
 	launch  []string
+	updates string       // folder, "" where none is served
+	serve   *net.TCPAddr // where
 }
 
 const usage = `palmhost carries frames between devices and the sealed vault, and keeps the vault's encrypted blobs.
 
   palmhost -db blobs.sqlite -launch "palmlaunch -vault palmvault -state state -config vault.toml"
 
-When it is ready it prints one line of JSON on standard output: {"listen":"ADDRESS","metrics":"ADDRESS"}.
+With -updates it also serves a repository of bundles ('palmctl repo'), which it need not be trusted for.
+
+When it is ready it prints one line of JSON on standard output: {"listen":"ADDRESS","metrics":"ADDRESS"}, with -updates
+also "updates":"ADDRESS".
 SIGTERM and SIGINT end it: running waves have 5 s to finish. A second signal ends it at once.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.
 
@@ -33,9 +38,11 @@ func parse(args []string, help io.Writer) (options, error) {
 	f.SetOutput(io.Discard)
 	listen := f.String("listen", "127.0.0.1:0", "`address` for devices; port 0 takes a free one")
 	metrics := f.String("metrics", "127.0.0.1:0", "loopback `address` for Prometheus metrics (/metrics)")
-	public := f.Bool("public", false, "allow -listen on an address that other machines reach")
+	public := f.Bool("public", false, "allow -listen and -updates-listen on addresses that other machines reach")
 	f.StringVar(&o.db, "db", "", "`file` of the blob store, made where there is none (required)")
 	launch := f.String("launch", "", "`command` that starts the vault: words, quotes and backslashes as in a shell, no shell (required)")
+	f.StringVar(&o.updates, "updates", "", "`folder` of a repository of bundles that devices are updated from (default none)")
+	serve := f.String("updates-listen", "127.0.0.1:0", "`address` at which devices fetch them, by HTTP")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(help, usage)
@@ -60,6 +67,9 @@ func parse(args []string, help io.Writer) (options, error) {
 	if o.metrics, err = resolve(*metrics, false); err != nil {
 		return options{}, fmt.Errorf("-metrics: %w", err)
 	}
+	if o.serve, err = resolve(*serve, *public); err != nil {
+		return options{}, fmt.Errorf("-updates-listen: %w", err)
+	}
 	return o, nil
 }
 
@@ -71,7 +81,7 @@ func resolve(address string, public bool) (*net.TCPAddr, error) {
 		return nil, err
 	}
 	if !public && !a.IP.IsLoopback() { // no IP means all of them
-		return nil, fmt.Errorf("%s is not a loopback address; only devices' -listen may be another, with -public", address)
+		return nil, fmt.Errorf("%s is not a loopback address; only -listen and -updates-listen may be others, with -public", address)
 	}
 	return a, nil
 }

@@ -24,6 +24,7 @@ import (
 type ready struct {
 	Listen  string `json:"listen"`
 	Metrics string `json:"metrics"`
+	Updates string `json:"updates,omitempty"`
 }
 
 // run serves until ctx is done. What is opened first is closed last: the
@@ -43,6 +44,12 @@ func run(ctx context.Context, o options, stdout io.Writer, output *os.File, log 
 	}
 	defer stopMetrics()
 
+	updatesAddr, stopUpdates, err := serveUpdates(o, log)
+	if err != nil {
+		return err
+	}
+	defer stopUpdates()
+
 	devices, err := net.ListenTCP("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for devices: %w", err)
@@ -58,7 +65,7 @@ func run(ctx context.Context, o options, stdout io.Writer, output *os.File, log 
 	if err != nil {
 		return err
 	}
-	line := ready{Listen: devices.Addr().String(), Metrics: metricsAddr}
+	line := ready{Listen: devices.Addr().String(), Metrics: metricsAddr, Updates: updatesAddr}
 	if err := json.NewEncoder(stdout).Encode(line); err != nil {
 		log.Warn("the ready line could not be written", "cause", err)
 	}
