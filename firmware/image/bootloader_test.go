@@ -83,6 +83,13 @@ func child(name string, args ...string) *exec.Cmd {
 // and gives the boot loader's own lines.
 func (s *bench) boot(disk string, tpm bool) (lines []string, started bool) {
 	s.t.Helper()
+	lines, _, started = s.bootTyping(disk, tpm, nil)
+	return lines, started
+}
+
+// bootTyping is boot with somebody at the console; said is all that it shows.
+func (s *bench) bootTyping(disk string, tpm bool, typed []byte) (lines []string, said []byte, started bool) {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	args := []string{"-M", "virt", "-cpu", "cortex-a72", "-m", "512", "-display", "none", "-nodefaults", "-no-reboot", "-bios", s.loader,
@@ -112,11 +119,23 @@ func (s *bench) boot(disk string, tpm bool) (lines []string, started bool) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	keys, err := q.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	if err := q.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	stop := context.AfterFunc(ctx, func() { q.Process.Kill() })
 	defer stop()
+	go func() { // until the machine ends
+		for len(typed) > 0 {
+			if _, err := keys.Write(typed); err != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
 	var text []byte
 	buf := make([]byte, 4096)
 	for {
@@ -136,7 +155,52 @@ func (s *bench) boot(disk string, tpm bool) (lines []string, started bool) {
 			lines = append(lines, l)
 		}
 	}
-	return lines, started
+	return lines, text, started
+}
+
+// Whoever types at the console gets no prompt and stops no step: Ctrl-C is not
+// listened to.
+func TestNoPrompt(t *testing.T) {
+	s := newBench(t)
+	disk := filepath.Join(s.dir, "volar-qemu-virt-1.2.3.img")
+	for _, typed := range []string{"\x03", " ", "\r\n", "\x03\r\nprintenv\r\n"} {
+		lines, said, started := s.bootTyping(disk, true, []byte(typed))
+		if bytes.Contains(said, []byte("\n=> ")) || bytes.Contains(said, []byte("fitaddr=")) {
+			t.Errorf("typing %q led to a prompt:\n%s", typed, said)
+		}
+		if !started || len(lines) != 1 || !strings.HasPrefix(lines[0], "slot a order a b") {
+			t.Errorf("typing %q changed the boot: started %v, %q", typed, started, lines)
+		}
+	}
+}
+
+// The boot script's text: what would open it again without a sign in any boot.
+func TestBootScript(t *testing.T) {
+	scripts, err := filepath.Glob("../../boards/*/boot.env")
+	if err != nil || len(scripts) < 3 {
+		t.Fatal(scripts, err)
+	}
+	for _, path := range append(scripts, "uboot/boot.env") {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(raw), "\\\n", "")
+		for line := range strings.Lines(text) {
+			name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+			switch {
+			case !ok || strings.HasPrefix(name, "#"):
+			case name == "verify", name == "bootdelay", name == "preboot", name == "stdin":
+				t.Errorf("%s sets %s, which U-Boot itself reads", path, name)
+			case name == "trust", name == "measure", name == "readfit":
+				if strings.ContainsAny(value, ";|") || strings.Contains(value, "if ") {
+					t.Errorf("%s: %s goes on where a step of it fails: %s", path, name, value)
+				}
+			case strings.Contains(value, "bootm") && name != "checkfit" && name != "go", strings.Contains(value, "booti"), strings.Contains(value, "source "):
+				t.Errorf("%s: %s starts something beside checkfit and go", path, name)
+			}
+		}
+	}
 }
 
 // state is a block in its partition. raw replaces what it says.
