@@ -59,4 +59,6 @@ func (a *Anatomy) mirrored() bool { return a.hand == wire.Right }
 // NewPalm makes the palm of a hand alone, in about a quarter of the time of New: the
 // same lines and veins as New's in the palm square and a few millimetres
 // round it, and nothing beyond. It is what a Cutter draws.
-func NewPalm(seed uint64, id int, hand wire.Hand) *Anatomy { return newAnatomy(seed, id, hand, true, 0) }
+func NewPalm(seed uint64, id int, hand wire.Hand) *Anatomy {
+	return newAnatomy(seed, id, hand, true, 0)
+}
