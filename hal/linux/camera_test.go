@@ -75,6 +75,7 @@ func TestFramesSeeTheirLight(t *testing.T) {
 			log := &edgeLog{Pin: s.rack.gate, now: s.kernel.Now, pulses: &edges}
 			s.rack.banks[0].gate = log
 			for n := range 12 {
+				time.Sleep(time.Duration(n*7%33) * ms) // so that some frames are under way when the lamps change
 				light := []hal.Light{0, hal.White, hal.NIR850, hal.NIR940}[n%4]
 				shot, err := s.Shoot(t.Context(), light)
 				if err != nil {
