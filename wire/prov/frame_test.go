@@ -111,12 +111,11 @@ func TestPortKeepsApart(t *testing.T) {
 	}
 	port.Close()
 	for done := false; !done; { // the rest of the text leaves by itself
-		port.mu.Lock()
+		<-port.turn
 		done = bytes.Count(line.Bytes(), []byte("x")) >= 3*MaxLine
-		port.mu.Unlock()
+		port.turn <- struct{}{}
 	}
-	port.mu.Lock()
-	defer port.mu.Unlock()
+	<-port.turn
 	var s Scanner
 	n := 0
 	for _, e := range s.Push(line.Bytes()) {

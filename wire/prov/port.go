@@ -13,7 +13,7 @@ import (
 // Port is a unit's end of the line. Frames, Improv packets and text leave
 // through it, each as a whole, so that none gets into another.
 type Port struct {
-	mu    sync.Mutex
+	turn  chan struct{} // has an element while nobody writes: a lock on which faked time may wait
 	line  io.ReadWriter
 	texts chan string
 	lost  atomic.Int64 // lines of text that nobody took
@@ -30,7 +30,8 @@ const waiting = 256
 // NewPort takes over a line: a terminal in raw mode, which nothing else may
 // write from now on.
 func NewPort(line io.ReadWriter) *Port {
-	p := &Port{line: line, texts: make(chan string, waiting)}
+	p := &Port{line: line, texts: make(chan string, waiting), turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
 	go func() {
 		for text := range p.texts {
 			if n := p.lost.Swap(0); n > 0 {
@@ -72,8 +73,8 @@ func (p *Port) Read(b []byte) (int, error) { return p.line.Read(b) }
 
 // send writes b as a whole.
 func (p *Port) send(b []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	<-p.turn
+	defer func() { p.turn <- struct{}{} }()
 	for len(b) > 0 {
 		n, err := p.line.Write(b)
 		if err != nil {
