@@ -29,6 +29,7 @@ func (k *keeper) apply(p provision.Provisioned, secret []byte) error {
 			return err
 		}
 	}
+	k.log.Info("provisioned", "state", p.State.String())
 	if p.State != prov.Sealed || p.Settings == nil {
 		k.palmd.halt()
 		return nil
@@ -41,8 +42,7 @@ func (k *keeper) apply(p provision.Provisioned, secret []byte) error {
 		args = append(args, "-calibration", calibrationFile)
 	}
 	k.palmd.run(args, provision.IdentityKey(secret))
-	k.follow(p.Settings.Updates)
-	return nil
+	return k.follow(p.Settings.Updates)
 }
 
 // writeService writes the files that the device program starts with. They

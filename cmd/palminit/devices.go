@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"volar/boards"
 )
 
@@ -17,7 +15,6 @@ var deviceNodes = []string{"/dev/video*", "/dev/media*", "/dev/v4l-subdev*", "/d
 const (
 	stateDir = "/data/palmd" // the device program's own folder
 	unitDir  = "/data/unit"  // what process 1 keeps
-	mediaDir = "/run/media"
 )
 
 // handOver gives the device program's user what it needs.
@@ -37,26 +34,4 @@ func handOver(b *boards.Board) error {
 		}
 	}
 	return err
-}
-
-// mountTape mounts the disk with recorded shots that stand in for the cameras
-// of a board without any: the first disk without partitions that holds an
-// erofs. Whether they are played is the configuration's to say.
-func mountTape(b *boards.Board) error {
-	if !b.Simulated() {
-		return nil
-	}
-	disks, _ := filepath.Glob("/sys/block/vd*")
-	if err := os.MkdirAll(mediaDir, 0o755); err != nil {
-		return err
-	}
-	for _, d := range disks {
-		if parts, _ := filepath.Glob(d + "/vd*"); len(parts) > 0 {
-			continue
-		}
-		if unix.Mount("/dev/"+filepath.Base(d), mediaDir, "erofs", unix.MS_RDONLY|plain, "") == nil {
-			return nil
-		}
-	}
-	return nil // palmd says what is missing
 }

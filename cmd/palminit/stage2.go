@@ -109,6 +109,8 @@ type keeper struct {
 	updater *update.Updater
 	opened  *hal.Device // by a self-test
 
+	unfollow context.CancelFunc // ends looking for updates; nil: nobody looks
+
 	served atomic.Bool // the provisioning port is
 	sealed atomic.Bool // the unit is in service
 }
@@ -130,9 +132,6 @@ func (k *keeper) run(ctx context.Context) (err error) {
 	k.setClock()
 	k.network = &networks{names: k.board.Network, log: k.log}
 	k.network.set(unit.Network{})
-	if err := mountTape(k.board); err != nil {
-		return err
-	}
 	if k.updater, err = k.openUpdater(); err != nil {
 		return err
 	}

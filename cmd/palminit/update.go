@@ -15,6 +15,11 @@ const (
 	healthFor = 2 * time.Minute // how long a system on trial may take to be healthy
 )
 
+// running is the system that runs, as package update names it.
+func (k *keeper) running() update.Release {
+	return update.Release{Board: k.release.Board, Name: k.release.Version, Serial: k.release.Serial, Floor: k.release.Floor}
+}
+
 // openUpdater makes the manager of updates, which also settles a trial that
 // this boot is.
 func (k *keeper) openUpdater() (*update.Updater, error) {
@@ -28,8 +33,7 @@ func (k *keeper) openUpdater() (*update.Updater, error) {
 	}
 	key := k.release.Key()
 	return update.New(update.Config{
-		Release: update.Release{Board: k.release.Board, Name: k.release.Version, Serial: k.release.Serial, Floor: k.release.Floor},
-		Key:     ed25519.PublicKey(key[:]), Slots: k.slots, Store: store, Staging: staging,
+		Release: k.running(), Key: ed25519.PublicKey(key[:]), Slots: k.slots, Store: store, Staging: staging,
 		Counter: k.keys.chip.Floor(), Seal: sealer{k.keys, k.slots}, Health: k.healthy, Restart: k.restart, Log: k.log,
 	})
 }

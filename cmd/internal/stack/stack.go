@@ -43,12 +43,15 @@ type Options struct {
 	Bin string    // folder of palmhost, palmlaunch and palmvault
 	Dir string    // an existing folder for the store, keys and configuration
 	Log io.Writer // what the processes say; nil is nowhere
+
+	Updates string // folder of a repository of bundles that the host serves; "" is none
 }
 
 // Stack is a running host with its vault.
 type Stack struct {
 	Address     string // host:port where devices connect
 	Metrics     string // host:port of the host's /metrics
+	Updates     string // host:port where devices fetch bundles, where Options.Updates is set
 	Measurement string // hex SHA-256 of the vault program
 	Notice      string // what the attestation does not prove, in plain words
 
@@ -141,7 +144,11 @@ func (s *Stack) run(ctx context.Context) error {
 	for _, word := range s.launch("-config", s.path("vault.toml"), "-approval", s.path("approval")) {
 		launch = append(launch, quote(word))
 	}
-	s.host = exec.Command(s.program("palmhost"), "-db", s.path("blobs.sqlite"), "-launch", strings.Join(launch, " "))
+	argv := []string{"-db", s.path("blobs.sqlite"), "-launch", strings.Join(launch, " ")}
+	if s.options.Updates != "" {
+		argv = append(argv, "-updates", s.options.Updates)
+	}
+	s.host = exec.Command(s.program("palmhost"), argv...)
 	s.host.Stderr = s.options.Log
 	s.host.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to pass on
 	out, err := s.host.StdoutPipe()
@@ -153,12 +160,12 @@ func (s *Stack) run(ctx context.Context) error {
 	}
 	ready := make(chan error, 1)
 	go func() {
-		var said struct{ Listen, Metrics string }
+		var said struct{ Listen, Metrics, Updates string }
 		line, err := bufio.NewReader(out).ReadBytes('\n')
 		if err == nil {
 			err = json.Unmarshal(line, &said)
 		}
-		s.Address, s.Metrics = said.Listen, said.Metrics
+		s.Address, s.Metrics, s.Updates = said.Listen, said.Metrics, said.Updates
 		ready <- err
 	}()
 	select {

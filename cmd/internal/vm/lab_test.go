@@ -121,14 +121,15 @@ func (l *lab) digest(dir string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// fresh is a unit as it comes from flashing a build.
-func (l *lab) fresh(name, build string) Unit {
-	l.t.Helper()
-	u, err := New(filepath.Join(l.dir, "units", name), l.disk(build), filepath.Join(build, "u-boot.bin"))
+// fresh is a unit as it comes from flashing a build, and the certificates of
+// its TPM's maker.
+func (l *lab) fresh(t *testing.T, name, build string) (Unit, []byte) {
+	t.Helper()
+	u, makers, err := New(filepath.Join(l.dir, "units", name), l.disk(build), filepath.Join(build, "u-boot.bin"))
 	if err != nil {
-		l.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return u
+	return u, makers
 }
 
 // clone is another unit in the state of u.

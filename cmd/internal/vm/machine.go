@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"volar/enclave/attest/tpm/swtpm"
 )
 
 // Missing names the tools that this machine lacks, or is nil.
@@ -39,26 +43,27 @@ func Missing() error {
 type Unit struct {
 	Dir    string // disk.img and tpm/ are in it
 	Loader string // the boot loader in the machine's flash
-	Media  string // image of the disk that is plugged in beside, or ""
+	Stage  string // Unix socket of the simulator that is the unit's cameras; "": none
 }
 
 // Disk is the path of the unit's disk.
 func (u Unit) Disk() string { return filepath.Join(u.Dir, "disk.img") }
 
 // New unpacks a unit as it comes from flashing: the image on its disk, and a
-// TPM that never saw it.
-func New(dir, image, loader string) (Unit, error) {
-	u := Unit{Dir: dir, Loader: loader}
-	if err := os.MkdirAll(filepath.Join(dir, "tpm"), 0o700); err != nil {
-		return u, err
+// TPM that never saw it, with a certificate of its maker. It returns the
+// maker's certificates, PEM.
+func New(dir, image, loader string) (u Unit, makers []byte, err error) {
+	u = Unit{Dir: dir, Loader: loader}
+	if makers, err = swtpm.Manufacture(filepath.Join(dir, "tpm"), filepath.Join(dir, "maker")); err != nil {
+		return u, nil, err
 	}
-	return u, copyTree(image, u.Disk())
+	return u, makers, copyTree(image, u.Disk())
 }
 
 // Clone is another unit in the same state: disk and TPM. No real unit can be
 // cloned; scenarios begin where others ended.
 func (u Unit) Clone(dir string) (Unit, error) {
-	c := Unit{Dir: dir, Loader: u.Loader, Media: u.Media}
+	c := Unit{Dir: dir, Loader: u.Loader, Stage: u.Stage}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c, err
 	}
@@ -110,6 +115,9 @@ func (u Unit) Start(ctx context.Context) (m *Machine, err error) {
 	var said bytes.Buffer
 	m.qemu = child("qemu-system-aarch64", m.arguments()...)
 	m.qemu.Stdout, m.qemu.Stderr = m.Console, &said
+	if u.Stage != "" {
+		m.qemu.Env = append(os.Environ(), stageVariable+"="+u.Stage)
+	}
 	if err := m.qemu.Start(); err != nil {
 		return m, fmt.Errorf("vm: %w", err)
 	}
@@ -153,13 +161,50 @@ func (m *Machine) arguments() []string {
 		"-display", "none", "-nodefaults", "-bios", m.unit.Loader, "-serial", "stdio",
 		"-chardev", "socket,id=tpm,path=" + filepath.Join(m.dir, "tpm"), "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis-device,tpmdev=tpm0",
 		"-drive", "if=none,id=disk,format=raw,file=" + m.unit.Disk(), "-device", "virtio-blk-pci,drive=disk",
-		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
+		"-netdev", m.network(), "-device", "virtio-net-pci,netdev=net,romfile=",
 		"-chardev", "pty,id=port", "-device", "pci-serial,chardev=port",
 	}
-	if m.unit.Media != "" {
-		args = append(args, "-drive", "if=none,id=media,format=raw,readonly=on,file="+m.unit.Media, "-device", "virtio-blk-pci,drive=media")
-	}
 	return args
+}
+
+// stageAddress is where the board's descriptor looks for a simulator.
+const stageAddress = "10.0.2.100:7007"
+
+// stageVariable tells a program that QEMU starts for each connection to
+// stageAddress which socket it is to join it with (Relay).
+const stageVariable = "VOLAR_VM_STAGE"
+
+// network is QEMU's own, with addresses as in 10.0.2.0/24: the host is 10.0.2.2.
+func (m *Machine) network() string {
+	if m.unit.Stage == "" {
+		return "user,id=net"
+	}
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return "user,id=net,guestfwd=tcp:" + stageAddress + "-cmd:" + self
+}
+
+// Relay joins standard input and output to the simulator where QEMU started
+// this program for that, and tells whether it did. Whoever starts machines
+// with a Stage calls it first.
+func Relay() bool {
+	path := os.Getenv(stageVariable)
+	if path == "" {
+		return false
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return true
+	}
+	defer conn.Close()
+	go func() {
+		io.Copy(conn, os.Stdin)
+		conn.Close()
+	}()
+	io.Copy(os.Stdout, conn)
+	return true
 }
 
 // Cut pulls the plug: nothing is said to the unit.
