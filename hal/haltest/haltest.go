@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Bench) {
 	t.Run("store", func(t *testing.T) { store(t, open) })
 	t.Run("counter", func(t *testing.T) { counter(t, open) })
 	t.Run("slots", func(t *testing.T) { Slots(t, open) })
+	t.Run("gate", func(t *testing.T) { gate(t, open(t).Device.Gate) })
 	t.Run("watchdog", func(t *testing.T) {
 		d := open(t).Device
 		for range 3 {
