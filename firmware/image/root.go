@@ -97,7 +97,7 @@ func buildRoot(ctx context.Context, dir string, t *rootTree, r *Release) ([]byte
 	if err := t.stage(stage); err != nil {
 		return nil, nil, fmt.Errorf("image: lay out the root: %w", err)
 	}
-	salt := named("volar root\x00" + r.Board + "\x00" + r.Version)
+	salt := named("volar root\x00" + r.Board) // not of the version: a delta would carry the whole tree anew
 	err := tool(ctx, dir, r.Built, "mkfs.erofs", "--quiet", "--all-root", "-T", fmt.Sprint(r.Built), "-U", salt.String(), "root.erofs", "root")
 	if err != nil {
 		return nil, nil, err
