@@ -163,7 +163,7 @@ func TestBenchUI(t *testing.T) {
 	b.picture(t, "stranger")
 
 	b.away(t, space)
-	b.choose(t, "#what", "laser print")
+	b.choose(t, "#what", "print-matte")
 	b.do(t, space)
 	b.until(t, outcome(2, "not live"))
 	b.until(t, `document.querySelectorAll("#liveness tr.bad").length > 0`)

@@ -53,7 +53,7 @@ type Bench struct {
 }
 
 // first is what the page finds when it is opened.
-var first = Held{Person: 0, Hand: "left", What: "palm", Condition: "none", Distance: 80}
+var first = Held{Person: 0, Hand: "left", What: livingPalm, Condition: "none", Distance: 80}
 
 // New readies a bench.
 func New(o Options) (*Bench, error) {
@@ -68,7 +68,7 @@ func New(o Options) (*Bench, error) {
 	}
 	b := &Bench{
 		opt: o, cameras: newCameras(), board: newBoard(), held: first, purpose: wire.Identify, people: map[wire.Person]string{},
-		arm: &arm{renderer: palm.NewRenderer(rig), middle: -rig.Calibration.T[0] / 2, cast: (&theatre{seed: o.Seed}).cast, want: first},
+		arm: &arm{middle: -rig.Calibration.T[0] / 2, cast: (&theatre{seed: o.Seed, renderer: palm.NewRenderer(rig)}).cast, want: first},
 	}
 	if b.sim, err = sim.New(sim.Options{Board: descriptor, Unit: "bench-1", Empty: stage.Empty()}); err != nil {
 		return nil, err
@@ -139,9 +139,6 @@ func (b *Bench) trace(t firmware.Trace) {
 func (b *Bench) Hold(h Held) error {
 	if err := h.Check(); err != nil {
 		return err
-	}
-	if _, known := materials[h.What]; !known {
-		return fmt.Errorf("%q is neither a palm nor an attack", h.What)
 	}
 	b.mu.Lock()
 	came, went := h.Out && !b.held.Out, !h.Out && b.held.Out

@@ -5,34 +5,46 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
+	"volar/hal"
+	"volar/sim/attack"
 	"volar/sim/palm"
 	"volar/wire"
 )
 
-// materials are the presentation attacks, by the names that the page has.
-var materials = map[string]palm.Material{
-	"palm": palm.Skin, "laser print": palm.LaserPrint, "ink-jet print": palm.InkjetPrint, "vein print": palm.VeinPrint, "screen": palm.Screen,
-}
-
-// attackNames lists the attacks, sorted.
-func attackNames() []string {
-	var names []string
-	for n, m := range materials {
-		if m != palm.Skin {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 // conditionNames lists the conditions, sorted.
 func conditionNames() []string { return slices.Sorted(maps.Keys(conditions)) }
 
+// livingPalm is the name of what is no attack.
+const livingPalm = "palm"
+
+// thing is what is held before the cameras: a palm or an attack.
+type thing interface {
+	// Wave is how it is held; its Pose may be changed between shots.
+	Wave() *palm.Wave
+	// Shoot is what the cameras see of it.
+	Shoot(l hal.Light, at time.Duration, seq uint32) hal.Shot
+}
+
+var _ thing = (*attack.Scene)(nil)
+
+// living is a hand of flesh and blood.
+type living struct {
+	renderer *palm.Renderer
+	wave     *palm.Wave
+}
+
+func (l living) Wave() *palm.Wave { return l.wave }
+
+func (l living) Shoot(light hal.Light, at time.Duration, seq uint32) hal.Shot {
+	return l.renderer.Shoot(l.wave, light, at, seq)
+}
+
 // theatre makes what is held, and keeps the last few hands.
 type theatre struct {
-	seed uint64
+	seed     uint64
+	renderer *palm.Renderer
 
 	mu    sync.Mutex
 	hands map[handKey]*palm.Anatomy
@@ -61,12 +73,23 @@ func (t *theatre) anatomy(person int, hand wire.Hand) *palm.Anatomy {
 	return a
 }
 
+// attacker is the person whose hand carries attacks.
+const attacker = maxPerson + 1
+
 // cast makes what is held: the skin, and how it lies today, are drawn from
 // the bench's seed and the person, so that the same choice is the same thing.
-func (t *theatre) cast(h Held) *palm.Wave {
-	rng := rand.New(rand.NewPCG(t.seed, uint64(h.Person)<<8|uint64(h.hand())))
-	return &palm.Wave{
-		Anatomy: t.anatomy(h.Person, h.hand()), Material: materials[h.What], Pose: palm.Guided(rng),
-		Condition: conditions[h.Condition], Seed: rng.Uint64(),
+func (t *theatre) cast(h Held) (thing, error) {
+	hand := h.hand()
+	if h.What != livingPalm {
+		s, err := attack.Find(h.What)
+		if err != nil {
+			return nil, err
+		}
+		a := attack.New(s, t.anatomy(h.Person, hand), t.anatomy(attacker, hand), t.seed^uint64(h.Person)<<8)
+		return a.Scene(t.renderer, 0), nil
 	}
+	rng := rand.New(rand.NewPCG(t.seed, uint64(h.Person)<<8|uint64(hand)))
+	return living{t.renderer, &palm.Wave{
+		Anatomy: t.anatomy(h.Person, hand), Pose: palm.Guided(rng), Condition: conditions[h.Condition], Seed: rng.Uint64(),
+	}}, nil
 }

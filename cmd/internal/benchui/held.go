@@ -8,6 +8,7 @@ import (
 
 	"volar/hal"
 	"volar/sim"
+	"volar/sim/attack"
 	"volar/sim/palm"
 	"volar/wire"
 )
@@ -18,7 +19,7 @@ type Held struct {
 	Out       bool    `json:"out"`       // something is held out at all
 	Person    int     `json:"person"`    // whose palm, 0 to 9999
 	Hand      string  `json:"hand"`      // "left" or "right"
-	What      string  `json:"what"`      // a name of Attacks, or "palm"
+	What      string  `json:"what"`      // "palm", or a species of attack
 	Condition string  `json:"condition"` // a name of conditions, or "none"
 	Distance  float64 `json:"distance"`  // 20 to 200, from the near-infrared camera
 	X         float64 `json:"x"`         // -80 to 80, from the middle between the cameras
@@ -44,6 +45,9 @@ func (h *Held) Check() error {
 	}
 	if h.Hand != wire.Left.String() && h.Hand != wire.Right.String() {
 		return fmt.Errorf("hand %q, allowed left and right", h.Hand)
+	}
+	if _, err := attack.Find(h.What); err != nil && h.What != livingPalm {
+		return fmt.Errorf("%.40q is neither a palm nor an attack", h.What)
 	}
 	if _, known := conditions[h.Condition]; !known {
 		return fmt.Errorf("condition %q is not known", h.Condition)
@@ -85,14 +89,13 @@ const swing = 15
 // arm is the Scene of the bench: it brings what is held from where it is to
 // where the page wants it, as an arm would.
 type arm struct {
-	renderer *palm.Renderer
-	middle   float64 // x of the middle between the cameras, mm from the near-infrared one
-	cast     func(Held) *palm.Wave
+	middle float64 // x of the middle between the cameras, mm from the near-infrared one
+	cast   func(Held) (thing, error)
 
 	mu    sync.Mutex
 	want  Held
-	wave  *palm.Wave // of what is held
-	made  Held       // what wave was made for
+	thing thing
+	made  Held // what thing was made for
 	at    place
 	since time.Duration // since boot, when the hand came
 	last  time.Duration // of the last shot
@@ -118,12 +121,16 @@ func (a *arm) comes(now time.Duration) {
 func (a *arm) Shoot(l hal.Light, at time.Duration, seq uint32) hal.Shot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if subject(a.want) != subject(a.made) || a.wave == nil {
-		a.wave, a.made = a.cast(a.want), a.want
+	if subject(a.want) != subject(a.made) || a.thing == nil {
+		made, err := a.cast(a.want)
+		if err != nil {
+			panic(err) // Held.Check knows every name
+		}
+		a.thing, a.made = made, a.want
 	}
 	a.follow(at)
 	a.pose(at)
-	return a.renderer.Shoot(a.wave, l, at, seq)
+	return a.thing.Shoot(l, at, seq)
 }
 
 // subject is what is held, without how.
@@ -146,7 +153,8 @@ func (a *arm) follow(at time.Duration) {
 // trembling of it stay.
 func (a *arm) pose(at time.Duration) {
 	t := (at - a.since).Seconds()
-	p := &a.wave.Pose
+	w := a.thing.Wave()
+	p := &w.Pose
 	p.Distance, p.X, p.Y, p.TiltX, p.TiltY, p.Rotation = a.at[0], a.middle+a.at[1], a.at[2], a.at[3], a.at[4], a.at[5]
 	p.Velocity = [3]float64{}
 	if a.want.Speed > 0 {
@@ -154,6 +162,6 @@ func (a *arm) pose(at time.Duration) {
 		p.X += swing * math.Sin(phase)
 		p.Velocity[0] = a.want.Speed * math.Cos(phase)
 	}
-	a.wave.Start, a.wave.Arrive = a.since, 0
+	w.Start, w.Arrive = a.since, 0
 	p.X -= p.Velocity[0] * t
 }

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"volar/sim/attack"
 )
 
 //go:embed page
@@ -153,11 +155,19 @@ func sendPicture(w http.ResponseWriter, jpeg []byte, err error) {
 
 // choices is what the page offers.
 func (b *Bench) choices(w http.ResponseWriter, _ *http.Request) {
+	type choice struct {
+		Name  string `json:"name"`
+		About string `json:"about"`
+	}
+	attacks := make([]choice, 0, len(attack.All))
+	for _, s := range attack.All {
+		attacks = append(attacks, choice{s.Name, s.About})
+	}
 	sendJSON(w, struct {
-		Attacks    []string `json:"attacks"`
+		Attacks    []choice `json:"attacks"`
 		Conditions []string `json:"conditions"`
 		MaxPerson  int      `json:"max_person"`
-	}{attackNames(), conditionNames(), maxPerson})
+	}{attacks, conditionNames(), maxPerson})
 }
 
 func sendJSON(w http.ResponseWriter, v any) {

@@ -50,6 +50,7 @@ function showHeld() {
     if (o) o.textContent = v + (e.dataset.unit ?? "");
   }
   $("out").setAttribute("aria-pressed", held.out);
+  $("about-what").textContent = $("what").selectedOptions[0]?.title ?? "";
 }
 
 // hold tells the device what is held; moves that come while one is on its
@@ -110,7 +111,7 @@ function order() {
 $("order").addEventListener("input", order);
 
 fetch("choices").then(r => r.json()).then(c => {
-  $("what").append(new Option("palm", "palm"), ...c.attacks.map(a => new Option("attack: " + a, a)));
+  $("what").append(new Option("palm", "palm"), ...c.attacks.map(a => Object.assign(new Option("attack: " + a.name, a.name), { title: a.about })));
   $("condition").append(...c.conditions.map(n => new Option(n, n)));
   $("condition").value = "none";
   $("person").max = c.max_person;
