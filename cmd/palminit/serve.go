@@ -68,9 +68,17 @@ func (k *keeper) provisionable(secret []byte) (*provision.Unit, error) {
 		CheckNetwork: func(s string) error { _, err := unit.ParseNetwork(s); return err },
 		Update:       k.updater,
 		Apply:        func(p provision.Provisioned) error { return k.apply(p, secret) },
-		Reset:        k.keys.box.Wipe,
+		Reset:        k.forget,
 		Restart:      func() { k.restart("asked for over the provisioning port") },
 	}, nil
+}
+
+// forget removes what the TPM had sealed, after the TPM has lost the key over
+// it. Where power goes in between, the next boot sees a TPM without that key,
+// which is a new unit's.
+func (k *keeper) forget() error {
+	k.log.Warn("factory reset: the key in the TPM is gone")
+	return k.keys.box.Wipe()
 }
 
 // closeBoard gives back what a self-test had open.

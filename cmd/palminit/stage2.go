@@ -139,9 +139,9 @@ func (k *keeper) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	k.log.Info("unit is up", "slot", k.slot, "version", k.release.Version, "after", uptime().String())
 	go k.serve(ctx, u)
 	go k.updater.Run(ctx)
-	k.log.Info("unit is up", "slot", k.slot, "version", k.release.Version, "after", uptime().String())
 	return fmt.Errorf("restart: %s", <-k.end)
 }
 
@@ -199,7 +199,7 @@ func (k *keeper) locked(why error) error {
 	go k.onPort(context.Background(), func(port *prov.Port) error {
 		return provision.ServeLocked(context.Background(), port, provision.Locked{
 			Serial: serial, Board: k.board.Name, Version: k.release.Version, Slot: k.slot, Built: k.release.Time(), Authority: authority,
-			Chip: k.keys.chip, Why: why.Error(), Reset: k.keys.box.Wipe, Restart: func() { k.restart("asked for over the provisioning port") },
+			Chip: k.keys.chip, Why: why.Error(), Reset: k.forget, Restart: func() { k.restart("asked for over the provisioning port") },
 		})
 	})
 	return fmt.Errorf("restart: %s", <-k.end)

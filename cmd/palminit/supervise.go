@@ -141,8 +141,13 @@ func (s *supervisor) listen(r io.Reader) {
 	in.Buffer(nil, 64<<10)
 	for in.Scan() {
 		s.mu.Lock()
+		before := s.pulse.Ready(time.Now())
 		s.pulse.Line(in.Bytes(), time.Now())
+		after := s.pulse.Ready(time.Now())
 		s.mu.Unlock()
+		if before == 0 && after > 0 {
+			s.log.Info("ready for a hand", "after", uptime().String())
+		}
 		to.Write(append(in.Bytes(), '\n'))
 	}
 	io.Copy(io.Discard, r) // a line too long must not stop the program

@@ -49,6 +49,9 @@ func (k *keeper) healthy(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
+		if h.Hopeless() {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return err

@@ -39,3 +39,10 @@ func (h Health) Judge() error {
 	}
 	return nil
 }
+
+// tooOften is how many ends of the device program say that it will not do.
+const tooOften = 4
+
+// Hopeless tells that waiting longer for Judge to change its mind is of no
+// use: the device program has ended again and again.
+func (h Health) Hopeless() bool { return h.Sealed && h.Ends >= tooOften }

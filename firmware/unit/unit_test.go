@@ -145,6 +145,9 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if good.Hopeless() || !(Health{Sealed: true, Ends: tooOften}).Hopeless() || (Health{Ends: tooOften}).Hopeless() {
+		t.Error("hopeless is what is not, or the other way round")
+	}
 	if err := (Health{}).Judge(); err == nil {
 		t.Error("the zero Health is healthy")
 	}

@@ -177,7 +177,7 @@ func connect(t *testing.T, m *Machine) (*Cable, string) {
 }
 
 // provisioned takes the unit from blank to sealed, over its serial port.
-func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) {
+func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) (total int64) {
 	ok := l.note.run(t, "provisioning", func(t *testing.T) string {
 		m := l.start(t, u)
 		up(t, m)
@@ -191,7 +191,8 @@ func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) {
 			t.Fatalf("%v\n%s", err, m.Console.Tail(20))
 		}
 		l.note.since("provisioning, end to end", start)
-		l.note.measure("bytes over the cable", float64(c.Passed()), "B")
+		total = c.Passed()
+		l.note.measure("over the cable", float64(total)/1e3, "kB")
 		if s := h.status(t, port); s.State != "sealed" {
 			t.Fatalf("the unit says that it is %q", s.State)
 		}
@@ -202,4 +203,133 @@ func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) {
 	if !ok {
 		t.FailNow()
 	}
+	return total
+}
+
+// cutProvisioning freezes a unit at every step of its provisioning, as a power
+// cut would, and takes each of them on from there.
+func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) {
+	var frozen []Unit
+	var plan string
+	ok := l.note.run(t, "provisioning, frozen at each step", func(t *testing.T) string {
+		u := l.clone(t, blank)
+		u.Stage = newStage(t).socket
+		m := l.start(t, u)
+		up(t, m)
+		_, port := connect(t, m)
+		plan = h.plan(t, h.status(t, port).Serial, build)
+		done := make(chan error, 1)
+		go func() { done <- h.provision(t.Context(), plan, port) }()
+		for {
+			found := await(t, m, `msg=provisioned state=(\S+)`)
+			f, err := m.Freeze(filepath.Join(l.dir, "frozen", fmt.Sprintf("step-%d", len(frozen))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frozen = append(frozen, f); found[1] == "sealed" {
+				break
+			}
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		m.Cut()
+		return fmt.Sprintf("sealed; %d copies", len(frozen))
+	})
+	if !ok {
+		return
+	}
+	for i, u := range frozen {
+		l.note.run(t, fmt.Sprintf("power cut in provisioning, step %d", i+1), func(t *testing.T) string {
+			t.Parallel()
+			defer os.RemoveAll(u.Dir)
+			u.Stage = newStage(t).socket
+			m := l.start(t, u)
+			up(t, m)
+			_, port := connect(t, m)
+			before := h.status(t, port).State
+			if before != "sealed" {
+				ctx, stop := context.WithTimeout(t.Context(), patience)
+				defer stop()
+				if err := h.provision(ctx, plan, port); err != nil {
+					t.Fatalf("%v\n%s", err, m.Console.Tail(20))
+				}
+			}
+			if s := h.status(t, port); s.State != "sealed" {
+				t.Fatalf("the unit says that it is %q", s.State)
+			}
+			m.Cut()
+			return fmt.Sprintf("%s when it came up again, then sealed", before)
+		})
+	}
+}
+
+// pullCable pulls the cable out again and again, each time further into
+// provisioning, until it is through.
+func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total int64) {
+	l.note.run(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
+		t.Parallel()
+		u := l.clone(t, blank)
+		u.Stage = newStage(t).socket
+		m := l.start(t, u)
+		up(t, m)
+		c, port := connect(t, m)
+		plan := h.plan(t, h.status(t, port).Serial, build)
+		c.Pull()
+		for pulled := 0; ; pulled++ {
+			if pulled > 40 {
+				t.Fatal("it does not get on")
+			}
+			port, err := c.Plug(total * int64(pulled+1) / 12)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), patience)
+			err = h.provision(ctx, plan, port)
+			stop()
+			if err != nil {
+				<-c.Pulled() // nothing else may have stopped it
+				continue
+			}
+			c.Pull()
+			if port, err = c.Plug(-1); err != nil {
+				t.Fatal(err)
+			}
+			if s := h.status(t, port); s.State != "sealed" {
+				t.Fatalf("the unit says that it is %q", s.State)
+			}
+			m.Cut()
+			return fmt.Sprintf("sealed, after %d times", pulled)
+		}
+	})
+}
+
+// reset makes a unit that was in service blank again.
+func (l *lab) reset(t *testing.T, h *house, sealed Unit) {
+	l.note.run(t, "factory reset, and power cut in it", func(t *testing.T) string {
+		t.Parallel()
+		u := l.clone(t, sealed)
+		u.Stage = newStage(t).socket
+		m := l.start(t, u)
+		up(t, m)
+		_, port := connect(t, m)
+		serial := h.status(t, port).Serial
+		l.palmctl(t, "reset", "--ticket", h.ticket(t, serial, "reset"), "--technician-key", h.path("technician.pem"), "--unit", serial, "--port", port, "--rate", "115200")
+		await(t, m, "the key in the TPM is gone")
+		cut, err := m.Freeze(filepath.Join(t.TempDir(), "cut"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, m, "volar: a new unit")
+		up(t, m)
+		if s := h.status(t, port); s.State != "blank" {
+			t.Fatalf("the unit says that it is %q", s.State)
+		}
+		m.Cut()
+		m = l.start(t, cut)
+		await(t, m, "volar: a new unit")
+		up(t, m)
+		m.Cut()
+		return "blank, with a new key"
+	})
 }

@@ -27,10 +27,26 @@ func TestUnit(t *testing.T) {
 	first := l.images(t)
 	u, makers := l.fresh(t, "unit", first)
 	l.firstBoot(t, u)
-	l.damage(t, u, first)
-	h := l.newHouse(t, makers, "")
-	u.Stage = newStage(t).socket
-	l.provisioned(t, h, u, first)
+	blank := l.clone(t, u)
+	d := l.newDepot(t)
+	h := l.newHouse(t, makers, d.dir)
+	s := newStage(t)
+	u.Stage = s.socket
+	total := l.provisioned(t, h, u, first)
+	l.served(t, h, u, s)
+	sealed := l.clone(t, u)
+	second := l.build(t, "v2", "1.1.0", l.keys, "--floor", "2")
+	whole := l.bundle(t, "whole", second, "", l.keys)
+	l.note.size(t, "full update", whole)
+	d.add(t, whole)
+	frozen := l.updated(t, u, "1.1.0")
+	t.Run("after", func(t *testing.T) {
+		l.damage(t, blank, first)
+		l.cutProvisioning(t, h, blank, first)
+		l.pullCable(t, h, blank, first, total)
+		l.reset(t, h, sealed)
+		l.cutUpdates(t, frozen, "1.1.0")
+	})
 }
 
 // images builds the image twice and compares.
