@@ -34,16 +34,10 @@ type shown struct {
 
 var _ hal.Face = (*face)(nil)
 
-func newFace(r *ring, b *buzzer) (*face, error) {
+func newFace(r *ring, b *buzzer) *face {
 	f := &face{ring: r, buzzer: b, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	if r != nil {
-		if err := r.chip.reset(); err != nil {
-			return nil, err
-		}
-	}
-	f.ended.Add(1)
-	go f.run()
-	return f, nil
+	f.ended.Go(f.run)
+	return f
 }
 
 // Show hands the cue to who draws it. It tells of the last fault in drawing.
@@ -74,7 +68,6 @@ func (f *face) Show(c hal.Cue) error {
 
 // run draws and sounds until close.
 func (f *face) run() {
-	defer f.ended.Done()
 	var now shown
 	var began time.Time
 	tick := time.NewTicker(redraw)

@@ -24,6 +24,18 @@ type bank struct {
 	lit    bool
 }
 
+// newBank makes a chip ready and all of its outputs dark: what an earlier
+// program left lit goes out.
+func newBank(chip ledChip, gate gpio.PinOut) (*bank, error) {
+	b := &bank{chip: chip, gate: gate, levels: make([]uint8, chip.outputs())}
+	if gate != nil {
+		if err := gate.Out(gpio.Low); err != nil {
+			return nil, err
+		}
+	}
+	return b, chip.reset()
+}
+
 // lamp is one LED, or one group of them on one output.
 type lamp struct {
 	light hal.Light // its band and corners
@@ -52,22 +64,6 @@ type lamps struct {
 	timer *time.Timer
 	cut   bool
 	stuck error // what went wrong when lamps were to be switched off
-}
-
-// dark makes every lamp dark and the chips ready; lamps that were lit by an
-// earlier program go out.
-func (s *lamps) dark() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all error
-	for _, b := range s.banks {
-		if b.gate != nil {
-			all = errors.Join(all, b.gate.Out(gpio.Low))
-		}
-		b.levels = make([]uint8, b.chip.outputs())
-		all = errors.Join(all, b.chip.reset())
-	}
-	return all
 }
 
 // set lights exactly the lamps of l, for need at most, and returns the time

@@ -49,7 +49,10 @@ func newRack(t *testing.T, limit Limit) *rack {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	b := &bank{chip: chip, gate: r.gate}
+	b, err := newBank(chip, r.gate)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.lamps = &lamps{banks: []*bank{b}, now: func() time.Duration { return time.Since(began) }}
 	for _, band := range []string{"white", "nir850", "nir940"} {
 		for _, c := range corners {
@@ -59,9 +62,6 @@ func newRack(t *testing.T, limit Limit) *rack {
 			}
 			r.all = append(r.all, &lamp{light: l, limit: limit, bank: b, out: len(r.all), drive: 1})
 		}
-	}
-	if err := r.dark(); err != nil {
-		t.Fatal(err)
 	}
 	r.bus.Ops = nil
 	return r

@@ -223,16 +223,18 @@ func (p *parts) chips() map[string]*bank {
 			continue
 		}
 		chip, err := newChip(c, bus)
-		if err == nil {
-			err = chip.reset()
-		}
 		if err != nil {
 			p.lacks("chip "+c.Name, err)
 			continue
 		}
-		k := &bank{chip: chip}
+		var gate gpio.PinOut
 		if c.Gate != nil {
-			k.gate = p.line("gate of "+c.Name, *c.Gate)
+			gate = p.line("gate of "+c.Name, *c.Gate)
+		}
+		k, err := newBank(chip, gate)
+		if err != nil {
+			p.lacks("chip "+c.Name, err)
+			continue
 		}
 		banks[c.Name] = k
 	}
@@ -326,7 +328,6 @@ func (p *parts) lamps(chips map[string]*bank) *lamps {
 			s.banks = append(s.banks, k)
 		}
 	}
-	p.lacks("lamps", s.dark())
 	return s
 }
 
@@ -350,11 +351,7 @@ func (p *parts) face(d *hal.Device, chips map[string]*bank) {
 			return
 		}
 	}
-	f, err := newFace(r, z)
-	if err != nil {
-		p.lacks("ring", err)
-		return
-	}
+	f := newFace(r, z)
 	p.closers = append(p.closers, f.close)
 	d.Face = f
 }
