@@ -66,19 +66,19 @@ type portInfo struct {
 	About  string `json:"about,omitempty"`
 }
 
-// listPorts lists ports that have hardware behind them, USB adapters first.
-// It opens none: opening raises DTR.
-func listPorts(sys fs.FS) (list []portInfo) {
-	names, _ := fs.Glob(sys, "class/tty/*/device") // a bad pattern is the only error
+// listPorts lists ports that have hardware behind them, USB adapters first,
+// from /sys or a folder like it. It opens none: opening raises DTR.
+func listPorts(sys string) (list []portInfo) {
+	names, _ := filepath.Glob(filepath.Join(sys, "class/tty/*/device")) // a bad pattern is the only error
 	var others []portInfo
-	for _, n := range names {
-		name := filepath.Base(filepath.Dir(n))
+	for _, device := range names {
+		name := filepath.Base(filepath.Dir(device))
 		p := portInfo{Path: "/dev/" + name}
-		if b, err := fs.ReadFile(sys, "class/tty/"+name+"/type"); err == nil && strings.TrimSpace(string(b)) == "0" {
+		if sysText(filepath.Dir(device), "type") == "0" {
 			continue // a place for a UART without one
 		}
 		if strings.HasPrefix(name, "ttyUSB") || strings.HasPrefix(name, "ttyACM") {
-			p.about(sys, name)
+			p.about(device)
 			list = append(list, p)
 		} else if strings.HasPrefix(name, "tty") {
 			others = append(others, p)
@@ -87,23 +87,26 @@ func listPorts(sys fs.FS) (list []portInfo) {
 	return append(list, others...)
 }
 
-// about reads what a USB adapter says of itself: the folder is the tty's
-// device, its parent, or that one's parent.
-func (p *portInfo) about(sys fs.FS, name string) {
-	dir := "class/tty/" + name + "/device"
-	for range 3 {
-		read := func(file string) string {
-			b, err := fs.ReadFile(sys, dir+"/"+file)
-			if err != nil {
-				return ""
-			}
-			return prov.Clean(strings.TrimSpace(string(b)))
-		}
-		if v := read("idVendor"); v != "" {
-			p.USB, p.Number, p.About = v+":"+read("idProduct"), read("serial"), strings.TrimSpace(read("manufacturer")+" "+read("product"))
+// sysText is a short file of /sys, "" where there is none.
+func sysText(dir, file string) string {
+	b, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return ""
+	}
+	return prov.Clean(strings.TrimSpace(string(b)))
+}
+
+// about reads what a USB adapter says of itself: in the tty's device, in its
+// parent, or in that one's.
+func (p *portInfo) about(device string) {
+	dir, err := filepath.EvalSymlinks(device)
+	for i := 0; err == nil && i < 3; i++ {
+		if v := sysText(dir, "idVendor"); v != "" {
+			p.USB, p.Number = v+":"+sysText(dir, "idProduct"), sysText(dir, "serial")
+			p.About = strings.TrimSpace(sysText(dir, "manufacturer") + " " + sysText(dir, "product"))
 			return
 		}
-		dir += "/.."
+		dir = filepath.Dir(dir)
 	}
 }
 
@@ -139,7 +142,7 @@ func (f lineFlags) find(ctx context.Context, said func(string)) (*line, error) {
 	paths := []string{f.port}
 	if f.port == "auto" {
 		paths = nil
-		for _, p := range listPorts(os.DirFS("/sys")) {
+		for _, p := range listPorts("/sys") {
 			if p.USB != "" {
 				paths = append(paths, p.Path)
 			}
