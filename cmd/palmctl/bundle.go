@@ -236,9 +236,14 @@ func verifyBundle(c *cobra.Command, file, key, from string) error {
 		if err != nil {
 			return err
 		}
-		if _, base, err = readSystem(from, public.Release); err != nil {
+		old, system, err := readSystem(from, public.Release)
+		if err != nil {
 			return err
 		}
+		if old.Serial != m.From {
+			return usage(fmt.Errorf("verify: %s is made from serial %d, %s has %d", file, m.From, from, old.Serial), "give the folder of that image with --from")
+		}
+		base = system
 	}
 	begin := bundle.HeadSize(manifest)
 	if err := m.Check(io.NewSectionReader(f, begin, 1<<62)); err != nil {
@@ -251,7 +256,7 @@ func verifyBundle(c *cobra.Command, file, key, from string) error {
 	for i, p := range m.Parts {
 		n, err := io.Copy(&counted{progress, &done, m.Installed()}, p.Unpack(payload, bytes.NewReader(base.Parts[i])))
 		if err != nil {
-			return hint(fmt.Errorf("verify: %s, after %d bytes: %w", bundle.Names[i], n, err), "is --from the image with serial %d?", m.From)
+			return hint(fmt.Errorf("verify: %s, after %d bytes: %w", bundle.Names[i], n, err), "whoever made it did not verify it: make it again")
 		}
 	}
 	progress.end()
