@@ -23,6 +23,8 @@ type Unit struct {
 	Chip  *Chip
 	Store *Store
 
+	// TPM stands in Chip's place where it is set.
+	TPM provision.Chip
 	// Shoot is the unit's cameras; nil shows a grey wall.
 	Shoot func(hal.Light) (hal.Shot, error)
 	// Design is the calibration of the board.
@@ -90,10 +92,14 @@ func (u *Unit) provision(port *prov.Port) (*provision.Unit, error) {
 		return nil, err
 	}
 	log := port.Log()
+	var chip provision.Chip = u.Chip
+	if u.TPM != nil {
+		chip = u.TPM
+	}
 	return &provision.Unit{
 		Serial: u.Serial, Board: "rehearsal", Version: "1.0.0", Slot: "a", Built: time.Unix(946000000, 0),
 		Authority: Authority.Public().(ed25519.PublicKey), Development: true,
-		Store: u.Store, Chip: u.Chip, Identity: identity,
+		Store: u.Store, Chip: chip, Identity: identity,
 		Open: func() (*hal.Device, error) {
 			return &hal.Device{Board: "rehearsal", Calibration: u.Design, Camera: &camera{unit: u}, Presence: presence{}, Face: face{}}, nil
 		},
