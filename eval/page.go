@@ -19,12 +19,13 @@ func style() (template.CSS, error) {
 	return template.CSS(b), err
 }
 
-// A document is what the page's template shows: one of Compare and Search.
+// A document is what the page's template shows: one of Compare, Search and PAD.
 type document struct {
 	Title, Lead string
 	Tiles       []tile
 	Compare     *comparePage
 	Search      *searchPage
+	PAD         *padPage
 }
 
 type tile struct{ Name, Value, Note string }

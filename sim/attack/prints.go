@@ -126,8 +126,16 @@ func colourGlossy(m *maker) *Attack {
 	return m.sheet(p, p.colour, m.coated())
 }
 
+// greyPress is a press for the near-infrared picture, whose contrast is low: who
+// prints it raises it first.
+func (m *maker) greyPress(black palm.Reflectance, opaque bool) *press {
+	p := m.press(black, opaque)
+	p.gain = float32(m.between(1, 2.4))
+	return p
+}
+
 func greyLaser(m *maker) *Attack {
-	p := m.press(carbon, true)
+	p := m.greyPress(carbon, true)
 	return m.sheet(p, p.grey, m.plain(true))
 }
 
@@ -136,7 +144,7 @@ func greyInkjet(m *maker) *Attack {
 	if m.chance(0.4) {
 		black, opaque = carbon, true
 	}
-	p := m.press(black, opaque)
+	p := m.greyPress(black, opaque)
 	f := m.plain(false)
 	if m.chance(0.4) {
 		f = m.coated()
