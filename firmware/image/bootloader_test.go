@@ -3,6 +3,8 @@ package image
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -45,6 +47,7 @@ type bench struct {
 	loader string
 	start  map[string]int64 // of the partitions
 	fit    *tree
+	alien  []byte // the same slot's FIT, signed with another key
 }
 
 func newBench(t *testing.T) *bench {
@@ -67,6 +70,15 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	if s.fit, err = parseTree(fit); err != nil {
+		t.Fatal(err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, bootBits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := s.fit.nodes["/images/kernel"].props["data"]
+	s.alien, err = buildFIT(context.Background(), t.TempDir(), fitParts{Kernel: images, Ramdisk: []byte("initramfs"), Load: in.Board.Boot.Kernel}, key, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -203,7 +215,7 @@ func TestBootScript(t *testing.T) {
 	}
 }
 
-// state is a block in its partition. raw replaces what it says.
+// stateBlock is a state as it lies in its partition.
 func stateBlock(t *testing.T, s bootstate.State) []byte {
 	t.Helper()
 	b, err := s.Bytes()
@@ -230,11 +242,13 @@ func TestBootLoader(t *testing.T) {
 	trialB := bootstate.State{First: "b", A: good, B: slot(bootstate.Trial, 3)}
 	kernel := int64(s.fit.nodes["/images/kernel"].at["data"])
 	signature := int64(s.fit.nodes["/configurations/conf/signature-1"].at["value"])
+	name := int64(bytes.Index(s.fit.blob, []byte("signature-1\x00"))) // of the node
 	torn := make([]byte, bootstate.Size)
 	for _, c := range []struct {
 		name          string
 		first, second []byte  // copies of the state
 		flips         []int64 // bytes of the disk that are damaged
+		fit           []byte  // in slot a
 		noTPM         bool
 		want          string // slot that starts, "" for none
 		left          *bootstate.State
@@ -249,6 +263,8 @@ func TestBootLoader(t *testing.T) {
 		{name: "tries that are an address", first: wild("*50000000"), second: stateBlock(t, trialB.With("b", good)), want: "b"},
 		{name: "kernel damaged", flips: []int64{s.start[PartBootA] + kernel + 5000}, want: "b", left: &bootstate.State{First: "a", A: bad, B: good}, says: "slot a: damaged"},
 		{name: "signature damaged", flips: []int64{s.start[PartBootA] + signature + 5}, want: "b", left: &bootstate.State{First: "a", A: bad, B: good}},
+		{name: "not signed", flips: []int64{s.start[PartBootA] + name}, want: "b", left: &bootstate.State{First: "a", A: bad, B: good}},
+		{name: "signed with another key", fit: s.alien, want: "b", left: &bootstate.State{First: "a", A: bad, B: good}},
 		{name: "length damaged", flips: []int64{s.start[PartBootA] + 4}, want: "b", left: &bootstate.State{First: "a", A: bad, B: good}},
 		{name: "damaged, and the other on trial", first: stateBlock(t, bootstate.State{First: "a", A: good, B: slot(bootstate.Trial, 2)}), flips: []int64{s.start[PartBootA] + kernel}, want: "b"},
 		{name: "no slot is good", first: stateBlock(t, bootstate.State{First: "b", A: bad, B: bad}), want: "b", says: "no slot is good"},
@@ -271,6 +287,10 @@ func TestBootLoader(t *testing.T) {
 			for _, f := range c.flips {
 				flip(t, disk, f)
 				defer flip(t, disk, f)
+			}
+			if c.fit != nil {
+				overwrite(t, disk, s.start[PartBootA], c.fit)
+				defer overwrite(t, disk, s.start[PartBootA], s.fit.blob)
 			}
 			lines, started := s.boot(disk, !c.noTPM)
 			tried := ""
