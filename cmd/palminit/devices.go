@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"volar/boards"
+	"volar/hal/linux"
 )
 
 // deviceNodes are what the device program may open beside its watchdog:
@@ -28,6 +29,10 @@ func handOver(b *boards.Board) error {
 		nodes = append(nodes, b.Watchdog.Device)
 	}
 	err := os.MkdirAll(stateDir, 0o700)
+	if z := b.Face.Buzzer; z != nil {
+		files, e := linux.BuzzerFiles(z)
+		nodes, err = append(nodes, files...), errors.Join(err, e)
+	}
 	for _, n := range nodes {
 		if e := os.Chown(n, deviceUser, deviceUser); e != nil && !os.IsNotExist(e) {
 			err = errors.Join(err, e)

@@ -31,24 +31,48 @@ type buzzer struct {
 	dir string // of the channel
 }
 
+// pwmRoot is where the kernel shows its PWMs.
+const pwmRoot = "/sys/class/pwm"
+
 // pwmReady is how long the files of a channel may take to appear.
 const pwmReady = 500 * time.Millisecond
 
-// openBuzzer takes a channel under root, which is /sys/class/pwm.
-func openBuzzer(root string, b *boards.Buzzer) (*buzzer, error) {
+// takeChannel takes a channel under root and gives its folder.
+func takeChannel(root string, b *boards.Buzzer) (dir string, err error) {
 	chip := filepath.Join(root, filepath.Base(b.Chip))
-	z := &buzzer{filepath.Join(chip, "pwm"+strconv.Itoa(b.Line))}
-	if _, err := os.Stat(z.dir); err != nil {
-		if err := os.WriteFile(filepath.Join(chip, "export"), []byte(strconv.Itoa(b.Line)), 0); err != nil {
-			return nil, fmt.Errorf("take channel %d of %s: %w", b.Line, b.Chip, err)
-		}
-		for end := time.Now().Add(pwmReady); ; time.Sleep(10 * time.Millisecond) {
-			if _, err = os.Stat(z.dir); err == nil || time.Now().After(end) {
-				break
-			}
+	dir = filepath.Join(chip, "pwm"+strconv.Itoa(b.Line))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.WriteFile(filepath.Join(chip, "export"), []byte(strconv.Itoa(b.Line)), 0); err != nil {
+		return "", fmt.Errorf("take channel %d of %s: %w", b.Line, b.Chip, err)
+	}
+	for end := time.Now().Add(pwmReady); ; time.Sleep(10 * time.Millisecond) {
+		if _, err = os.Stat(dir); err == nil || time.Now().After(end) {
+			return dir, err
 		}
 	}
+}
+
+// openBuzzer takes a channel under root, which is /sys/class/pwm, where it was
+// not taken before.
+func openBuzzer(root string, b *boards.Buzzer) (*buzzer, error) {
+	dir, err := takeChannel(root, b)
+	if err != nil {
+		return nil, err
+	}
+	z := &buzzer{dir}
 	return z, z.sound(0)
+}
+
+// BuzzerFiles takes a buzzer's channel, which root alone may, and gives the
+// files that whoever sounds it must be able to write.
+func BuzzerFiles(b *boards.Buzzer) ([]string, error) {
+	dir, err := takeChannel(pwmRoot, b)
+	if err != nil {
+		return nil, fmt.Errorf("linux: buzzer: %w", err)
+	}
+	return []string{filepath.Join(dir, "enable"), filepath.Join(dir, "period"), filepath.Join(dir, "duty_cycle")}, nil
 }
 
 // sound begins a tone, or ends it.

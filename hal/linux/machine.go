@@ -34,7 +34,7 @@ func machine() system {
 		cameras: os.DirFS("/sys/class/video4linux"),
 		bus:     openBus,
 		line:    openLine,
-		pwm:     "/sys/class/pwm",
+		pwm:     pwmRoot,
 		watchdog: func(b *boards.Watchdog) (hal.Watchdog, error) {
 			w, err := OpenWatchdog(b)
 			if err != nil {
