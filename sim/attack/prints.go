@@ -10,14 +10,15 @@ import (
 type press struct {
 	sheet    palm.Reflectance
 	black    palm.Reflectance
-	opaque   bool    // toner lies on the paper, dye in it
-	share    float32 // of black in dark tones (grey component replacement)
-	gain     float32 // contrast of the picture against the palm's
-	light    float32 // lightness of the picture against the palm's
-	surround float32 // reflectance of what is printed round the hand
-	veins    float32 // of a combined print: how much near-infrared picture is added in carbon
-	cut      bool    // cut out along the hand
-	mean     palm.Reflectance
+	opaque   bool             // toner lies on the paper, dye in it
+	share    float32          // of black in dark tones (grey component replacement)
+	gain     float32          // contrast of the picture against the palm's
+	light    float32          // lightness of the picture against the palm's
+	surround float32          // reflectance of what is printed round the hand
+	veins    float32          // of a combined print: how much near-infrared picture is added in carbon
+	cut      bool             // cut out along the hand
+	mean     palm.Reflectance // of palms
+	curve    *[5][256]float32 // of tone, once it is needed
 }
 
 func (m *maker) press(black palm.Reflectance, opaque bool) *press {
@@ -39,12 +40,28 @@ func (m *maker) paper() palm.Reflectance {
 	return out
 }
 
-// tone is what is meant to be seen at a place of the picture.
+// tone is what is meant to be seen at a place of the picture: the palm's
+// reflectance against its mean, to the power of the contrast.
 func (p *press) tone(l palm.Look) palm.Reflectance {
+	if p.curve == nil {
+		p.curve = p.draw()
+	}
 	for i := range l.Seen {
-		l.Seen[i] = clamp(p.light*p.mean[i]*float32(math.Pow(float64(max(l.Seen[i], 0.01)/p.mean[i]), float64(p.gain))), 0.01, 1)
+		l.Seen[i] = p.curve[i][int(255*clamp(l.Seen[i], 0, 1)+0.5)]
 	}
 	return l.Seen
+}
+
+// draw makes the table of tone.
+func (p *press) draw() *[5][256]float32 {
+	t := new([5][256]float32)
+	for i, mean := range p.mean {
+		for k := range t[i] {
+			seen := max(float64(k)/255, 0.01) / float64(mean)
+			t[i][k] = clamp(p.light*mean*float32(math.Pow(seen, float64(p.gain))), 0.01, 1)
+		}
+	}
+	return t
 }
 
 // colour prints the picture in colours.

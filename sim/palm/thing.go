@@ -111,7 +111,7 @@ func paintTexture(r *Recipe) *texture {
 		for i := range t.w {
 			at := Point{t.x0 + float64(i)*texelStep, y}
 			below := hand.at(at)
-			if !r.Form.Sheet && below.Edge > 3 || r.Form.Sheet && below.Edge > margin+3 {
+			if !r.Form.Sheet && below.Edge > 1.5 || r.Form.Sheet && below.Edge > margin+1.5 {
 				t.put(j*t.w+i, Look{Edge: 7})
 				continue
 			}
