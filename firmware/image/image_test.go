@@ -29,6 +29,12 @@ func TestBuildIsReproducible(t *testing.T) {
 	if !r.OK || len(r.Checks) != 14 {
 		t.Errorf("%d checks, ok %v; want 14, all well", len(r.Checks), r.OK)
 	}
+	at := one.Manifest.Partitions[1].Start + 77
+	flip(t, filepath.Join(one.Dir, one.Manifest.Image.File), at)
+	defer flip(t, filepath.Join(one.Dir, one.Manifest.Image.File), at)
+	if c := found(verify(t, one.Dir, in), "slots"); c.Result != CheckSkipped || !strings.Contains(c.Says, "first at byte 77") {
+		t.Errorf("one slot damaged at byte 77: %+v", c)
+	}
 	if len(one.Steps) != 8 {
 		t.Errorf("%d steps were timed, want 8", len(one.Steps))
 	}

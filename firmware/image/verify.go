@@ -340,7 +340,7 @@ func (v *verifier) root(slot string) {
 // slots checks that both slots hold the same bytes.
 func (v *verifier) slots() {
 	if v.fits["a"] == nil || v.fits["b"] == nil {
-		v.skip("slots", "not both can be read")
+		v.skip("slots", v.difference())
 		return
 	}
 	var err error
@@ -348,6 +348,25 @@ func (v *verifier) slots() {
 		err = errors.New("a and b hold different systems")
 	}
 	v.add("slots", err, "a and b hold the same bytes", "build the image again")
+}
+
+// difference says where the FITs of both slots first differ: what is wrong
+// with one can be seen in the other.
+func (v *verifier) difference() string {
+	if v.table == nil {
+		return "no partition table"
+	}
+	blobs := map[string][]byte{}
+	for _, slot := range []string{PartBootA, PartBootB} {
+		blobs[slot] = make([]byte, v.m.Boot.Size)
+		if _, err := v.part(slot).ReadAt(blobs[slot], 0); err != nil {
+			return "not both can be read"
+		}
+	}
+	if at := firstDifference(blobs[PartBootA], blobs[PartBootB]); at >= 0 {
+		return fmt.Sprintf("boot_a and boot_b differ, first at byte %d", at)
+	}
+	return "boot_a and boot_b are alike, and both wrong"
 }
 
 // cpu checks that kernel and programs are for the board's processor. Files of
