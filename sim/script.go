@@ -35,6 +35,11 @@ var materials = map[Kind]palm.Material{
 	PrintLaser: palm.LaserPrint, PrintInkjet: palm.InkjetPrint, PrintVein: palm.VeinPrint, ScreenKind: palm.Screen,
 }
 
+// Attacks are the kinds that are no living hand.
+func Attacks() []Kind {
+	return slices.DeleteFunc(slices.Clone(allKinds), func(k Kind) bool { return !k.Attack() })
+}
+
 // Attack tells whether what is presented is no living hand.
 func (k Kind) Attack() bool { return materials[k] != palm.Skin }
 

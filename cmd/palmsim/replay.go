@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -134,14 +133,14 @@ func (r *replaying) play(ctx context.Context, tapes []string) ([]replay.Result, 
 	if err != nil {
 		return nil, err
 	}
-	pool := replay.Pool{Speed: r.speed, Journal: journal, Worker: func(ctx context.Context) *exec.Cmd {
-		c := exec.CommandContext(ctx, self, workerName)
-		c.Args[0] = "palmsim"
-		return c
-	}}
+	pool := replay.Pool{Journal: journal, Worker: startWorker(self)}
+	var jobs []replay.Job
+	for _, t := range tapes {
+		jobs = append(jobs, replay.Job{What: jobPlay, Path: t, Speed: r.speed})
+	}
 	bar := newProgress(r.log, "tapes", len(tapes))
 	of := map[string]replay.Result{}
-	err = pool.Play(ctx, tapes, func(res replay.Result) {
+	err = pool.Do(ctx, jobs, func(_ replay.Job, res replay.Result) {
 		of[res.Tape] = res
 		bar.add(1)
 	})

@@ -26,16 +26,18 @@ var encodings = map[hal.Format]string{hal.RGB24: "rgb8", hal.Y8: "mono8", hal.Y1
 // marshalImage writes f; Seq and Exposure travel elsewhere.
 func marshalImage(f *hal.Frame) []byte {
 	b := make([]byte, 0, len(f.Pix)+128)
-	var stamp []byte
-	stamp = putVarint(stamp, 1, uint64(f.At/time.Second))
-	stamp = putVarint(stamp, 2, uint64(f.At%time.Second))
-	b = putBytes(b, imageTime, stamp)
+	b = putBytes(b, imageTime, marshalTime(f.At))
 	b = putFixed32(b, imageWidth, uint32(f.Width))
 	b = putFixed32(b, imageHeight, uint32(f.Height))
 	b = putBytes(b, imageEncoding, encodings[f.Format])
 	b = putFixed32(b, imageStep, uint32(f.Stride))
 	b = putBytes(b, imageData, f.Pix)
 	return putBytes(b, imageFrameID, f.Band.String())
+}
+
+// marshalTime is a google.protobuf.Timestamp.
+func marshalTime(at time.Duration) []byte {
+	return putVarint(putVarint(nil, 1, uint64(at/time.Second)), 2, uint64(at%time.Second))
 }
 
 // unmarshalImage reads what marshalImage wrote. Pix is a copy. Fields of
@@ -125,21 +127,35 @@ const (
 // imageSchema is the google.protobuf.FileDescriptorSet of RawImage, which
 // MCAP wants as the schema of its messages.
 func imageSchema() []byte {
-	field := func(name string, number, kind int, typeName string) []byte {
-		var f []byte
-		f = putBytes(f, 1, name)
-		f = putVarint(f, 3, uint64(number))
+	return schemaOf("RawImage", []schemaField{
+		{"timestamp", imageTime, typeMessage}, {"frame_id", imageFrameID, typeString},
+		{"width", imageWidth, typeFixed32}, {"height", imageHeight, typeFixed32},
+		{"encoding", imageEncoding, typeString}, {"step", imageStep, typeFixed32}, {"data", imageData, typeBytes},
+	})
+}
+
+// schemaField is a field of a message; one that is a message is a Timestamp.
+type schemaField struct {
+	name         string
+	number, kind int
+}
+
+// schemaOf describes a message of foxglove, and Timestamp, on which it rests.
+func schemaOf(message string, fields []schemaField) []byte {
+	describe := func(l schemaField) []byte {
+		f := putBytes(nil, 1, l.name)
+		f = putVarint(f, 3, uint64(l.number))
 		f = putVarint(f, 4, 1) // optional
-		f = putVarint(f, 5, uint64(kind))
-		if typeName != "" {
-			f = putBytes(f, 6, typeName)
+		f = putVarint(f, 5, uint64(l.kind))
+		if l.kind == typeMessage {
+			f = putBytes(f, 6, ".google.protobuf.Timestamp")
 		}
 		return f
 	}
-	file := func(name, pkg, dependency, message string, fields ...[]byte) []byte {
+	file := func(name, pkg, dependency, message string, fields []schemaField) []byte {
 		m := putBytes(nil, 1, message)
 		for _, f := range fields {
-			m = putBytes(m, 2, f)
+			m = putBytes(m, 2, describe(f))
 		}
 		f := putBytes(putBytes(nil, 1, name), 2, pkg)
 		if dependency != "" {
@@ -148,14 +164,6 @@ func imageSchema() []byte {
 		return putBytes(putBytes(f, 4, m), 12, "proto3")
 	}
 	const stamp = "google/protobuf/timestamp.proto"
-	set := putBytes(nil, 1, file(stamp, "google.protobuf", "", "Timestamp",
-		field("seconds", 1, typeInt64, ""), field("nanos", 2, typeInt32, "")))
-	return putBytes(set, 1, file("foxglove/RawImage.proto", "foxglove", stamp, "RawImage",
-		field("timestamp", imageTime, typeMessage, ".google.protobuf.Timestamp"),
-		field("frame_id", imageFrameID, typeString, ""),
-		field("width", imageWidth, typeFixed32, ""),
-		field("height", imageHeight, typeFixed32, ""),
-		field("encoding", imageEncoding, typeString, ""),
-		field("step", imageStep, typeFixed32, ""),
-		field("data", imageData, typeBytes, "")))
+	set := putBytes(nil, 1, file(stamp, "google.protobuf", "", "Timestamp", []schemaField{{"seconds", 1, typeInt64}, {"nanos", 2, typeInt32}}))
+	return putBytes(set, 1, file("foxglove/"+message+".proto", "foxglove", stamp, message, fields))
 }

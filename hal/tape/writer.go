@@ -32,13 +32,15 @@ var channels = [...]struct {
 	data     func() []byte
 }{
 	{"/shot", "volar.Shot", "json", jsonSchema("Shot", "light,rgb,nir")},
-	{"/rgb", "foxglove.RawImage", "protobuf", imageSchema},
-	{"/nir", "foxglove.RawImage", "protobuf", imageSchema},
+	{"/rgb", rawSchema, "protobuf", imageSchema},
+	{"/nir", rawSchema, "protobuf", imageSchema},
 	{"/event", "volar.Event", "json", jsonSchema("Event", "at_ns,name,fields")},
 	{"/decision", "volar.Decision", "json", jsonSchema("Decision", "at_ns,wave,purpose,status,person,reason")},
 	{"/label", "volar.Label", "json", jsonSchema("Label", "palm,person,hand,session,capture,band,kind")},
-	{"/still", "foxglove.RawImage", "protobuf", imageSchema},
+	{"/still", rawSchema, "protobuf", imageSchema},
 }
+
+const rawSchema = "foxglove.RawImage"
 
 const (
 	chShot = 1 + iota
@@ -66,14 +68,19 @@ type frameNote struct {
 // Writer writes a tape. Its methods may be called at the same time: what one
 // call writes stays together.
 type Writer struct {
-	mu    sync.Mutex
-	m     *mcap.Writer
-	count [len(channels) + 1]uint32
-	err   error // the first failure of the destination: all that follows would be lost
+	mu     sync.Mutex
+	m      *mcap.Writer
+	packed bool
+	count  [len(channels) + 1]uint32
+	err    error // the first failure of the destination: all that follows would be lost
 }
 
 // Create begins a tape on w. The calibration may be nil on a tape without shots.
 func Create(w io.Writer, meta Meta, cal *hal.Calibration) (*Writer, error) {
+	return create(w, meta, cal, false)
+}
+
+func create(w io.Writer, meta Meta, cal *hal.Calibration, packed bool) (*Writer, error) {
 	if err := meta.Check(); err != nil {
 		return nil, err
 	}
@@ -89,7 +96,7 @@ func Create(w io.Writer, meta Meta, cal *hal.Calibration) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tape: create: %w", err)
 	}
-	t := &Writer{m: m}
+	t := &Writer{m: m, packed: packed}
 	if err := t.begin(meta, cal); err != nil {
 		return nil, fmt.Errorf("tape: create: %w", err)
 	}
@@ -114,6 +121,9 @@ func (t *Writer) begin(meta Meta, cal *hal.Calibration) error {
 	}
 	ids := map[string]uint16{}
 	for i, c := range channels {
+		if t.packed && c.schema == rawSchema {
+			c.schema, c.data = "foxglove.CompressedImage", packedSchema
+		}
 		if ids[c.schema] == 0 {
 			ids[c.schema] = uint16(len(ids) + 1)
 			kind := c.encoding
@@ -149,6 +159,14 @@ func (t *Writer) Shot(s *hal.Shot) error {
 	if err := errors.Join(s.Check(), checkFrame(&s.RGB), checkFrame(&s.NIR)); err != nil {
 		return fmt.Errorf("tape: write shot: %w", err)
 	}
+	rgb, err := t.picture(&s.RGB)
+	if err != nil {
+		return err
+	}
+	nir, err := t.picture(&s.NIR)
+	if err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	note := shotNote{Light: s.Light.String()}
@@ -163,10 +181,10 @@ func (t *Writer) Shot(s *hal.Shot) error {
 	if err := t.note(chShot, at, note); err != nil {
 		return err
 	}
-	if err := t.write(chRGB, s.RGB.Seq, at, s.RGB.At, marshalImage(&s.RGB)); err != nil {
+	if err := t.write(chRGB, s.RGB.Seq, at, s.RGB.At, rgb); err != nil {
 		return err
 	}
-	return t.write(chNIR, s.NIR.Seq, at, s.NIR.At, marshalImage(&s.NIR))
+	return t.write(chNIR, s.NIR.Seq, at, s.NIR.At, nir)
 }
 
 func checkFrame(f *hal.Frame) error {
@@ -204,12 +222,16 @@ func (t *Writer) Still(s *Still) error {
 	if err := errors.Join(s.Frame.Check(), checkFrame(&s.Frame), s.Label.check()); err != nil {
 		return fmt.Errorf("tape: write still: %w", err)
 	}
+	picture, err := t.picture(&s.Frame)
+	if err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.note(chLabel, s.Frame.At, s.Label); err != nil {
 		return err
 	}
-	return t.write(chStill, s.Frame.Seq, s.Frame.At, s.Frame.At, marshalImage(&s.Frame))
+	return t.write(chStill, s.Frame.Seq, s.Frame.At, s.Frame.At, picture)
 }
 
 // Close ends the tape. It does not close the destination. A tape that was

@@ -18,12 +18,21 @@ import (
 // nobody runs.
 func Virtual(f func()) error {
 	ended := false
-	synctest.Test(new(testing.T), func(*testing.T) { f(); ended = true })
+	synctest.Test(new(testing.T), func(*testing.T) {
+		hung := time.AfterFunc(virtualLimit, func() { panic("replay: no end in 12 hours of virtual time") })
+		defer hung.Stop()
+		f()
+		ended = true
+	})
 	if !ended {
 		return errors.New("replay: the run ended in the middle")
 	}
 	return nil
 }
+
+// virtualLimit is how long a run may take by its own clock: the watchdog ticks
+// on, so that what hangs is no deadlock to the bubble.
+const virtualLimit = 12 * time.Hour
 
 // clock is the processor's own, which no bubble stops.
 func clock() time.Duration {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,9 +36,14 @@ type Film struct {
 	// has 8 bits a pixel.
 	Shrink int
 
-	// Lean leaves out what no firmware looks at: the colour pictures of looks
-	// at a hand that is still being guided are black.
+	// Lean makes the tape small: its pictures are packed, the sensors hardly
+	// noisy, and what no firmware looks at is left out: the colour pictures of
+	// looks at a hand that is still being guided are black.
 	Lean bool
+
+	// Coarse makes it smaller still, at the cost of grey levels: 64 in the
+	// near-infrared, 32 of each colour. For tapes that a repository keeps.
+	Coarse bool
 
 	// Done, where set, is told how each presentation ended.
 	Done func(sim.Result)
@@ -45,6 +51,10 @@ type Film struct {
 	// Fault, where set, is told what did not work.
 	Fault func(string)
 }
+
+// quiet is by how much larger the pixels of a lean film's sensors are. Noise is
+// most of what a picture takes.
+const quiet = 30
 
 // Shoot makes the film.
 func (f *Film) Shoot(ctx context.Context, w io.Writer) error {
@@ -56,9 +66,16 @@ func (f *Film) Shoot(ctx context.Context, w io.Writer) error {
 }
 
 func (f *Film) shoot(outside context.Context, w io.Writer) error {
-	board, rig, err := shrunk(max(f.Shrink, 1))
+	board, rig, err := Shrunk(max(f.Shrink, 1))
 	if err != nil {
 		return err
+	}
+	create := tape.Create
+	if f.Lean {
+		create = tape.CreatePacked
+		for _, s := range []*palm.Sensor{&rig.RGB, &rig.NIR} {
+			s.FullWell, s.Read = quiet*s.FullWell, math.Sqrt(quiet)*s.Read
+		}
 	}
 	stage, err := sim.NewStage(board, rig, f.Seed)
 	if err != nil {
@@ -69,7 +86,7 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 		return err
 	}
 	packed := bufio.NewWriterSize(w, 1<<20)
-	t, err := tape.Create(packed, tape.Meta{
+	t, err := create(packed, tape.Meta{
 		Board: board.Name, Unit: b.Device().Unit, Firmware: "palmsim record", Synthetic: true,
 	}, &board.Calibration)
 	if err != nil {
@@ -80,7 +97,7 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 		return err
 	}
 	defer v.Close()
-	dial, err := v.Dialer(b.Device().Identity)
+	dial, err := v.Dialer(b.Device().Identity, b.Device().Store)
 	if err != nil {
 		return err
 	}
@@ -102,8 +119,9 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 	return errors.Join(err, c.Failed(), t.Close(), packed.Flush()) // an interrupted tape is closed too
 }
 
-// shrunk is board sim and its rig with smaller pictures.
-func shrunk(by int) (*boards.Board, palm.Rig, error) {
+// Shrunk is board sim and its rig with pictures that are smaller by a factor a
+// side. A near-infrared picture that is shrunk has 8 bits a pixel.
+func Shrunk(by int) (*boards.Board, palm.Rig, error) {
 	board, err := boards.Load(boards.Tree, "sim")
 	if err != nil {
 		return nil, palm.Rig{}, err
@@ -117,7 +135,7 @@ func shrunk(by int) (*boards.Board, palm.Rig, error) {
 	for _, c := range []*hal.Calibration{&rig.Calibration, &small.Calibration} {
 		for _, k := range []*hal.Intrinsics{&c.RGB, &c.NIR} {
 			s := float64(by)
-			k.Width, k.Height = k.Width/by, k.Height/by
+			k.Width, k.Height = k.Width/by&^1, k.Height/by&^1
 			k.Fx, k.Fy = k.Fx/s, k.Fy/s
 			k.Cx, k.Cy = (k.Cx+0.5)/s-0.5, (k.Cy+0.5)/s-0.5
 		}
@@ -169,10 +187,17 @@ type lean struct {
 
 func (l lean) Shoot(ctx context.Context, light hal.Light) (hal.Shot, error) {
 	s, err := l.Camera.Shoot(ctx, light)
-	if err == nil && l.crew.film.Lean && !l.crew.burst.Load() {
+	if err != nil || !l.crew.film.Lean {
+		return s, err
+	}
+	if l.crew.film.Coarse {
+		coarse(s.NIR.Pix, 4)
+		coarse(s.RGB.Pix, 8)
+	}
+	if !l.crew.burst.Load() {
 		clear(s.RGB.Pix)
 	}
-	return s, err
+	return s, nil
 }
 
 // Recording notes on a tape what a device does beside its shots. Its methods
@@ -300,4 +325,11 @@ func short(s string) string {
 		s = strings.ToValidUTF8(s[:tape.MaxText], "")
 	}
 	return s
+}
+
+// coarse rounds samples down to whole steps.
+func coarse(pix []byte, step byte) {
+	for i, v := range pix {
+		pix[i] = v - v%step
+	}
 }

@@ -27,6 +27,9 @@ type Options struct {
 	// Camera, where set, stands between the tape and the firmware.
 	Camera func(hal.Camera) hal.Camera
 
+	// Trace, where set, is told what the device does.
+	Trace func(firmware.Trace)
+
 	// Told, where set, is told of each wave when it has ended.
 	Told func(Wave)
 }
@@ -109,7 +112,7 @@ func (r *run) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dial, err := v.Dialer(dev.Identity)
+	dial, err := v.Dialer(dev.Identity, dev.Store)
 	if err != nil {
 		return err
 	}
@@ -130,6 +133,9 @@ func (r *run) play(ctx context.Context) error {
 		},
 		Trace: func(t firmware.Trace) {
 			r.log.trace(t)
+			if r.options.Trace != nil {
+				r.options.Trace(t)
+			}
 			// What a decision has been shown for is over.
 			if t.Kind == firmware.KindState && t.To == firmware.Remove.String() {
 				r.player.Leave()

@@ -19,43 +19,44 @@ import (
 // asked for. The longest tape that record makes takes a tenth of it.
 const tapeLimit = 10 * time.Minute
 
-// Pool plays tapes in processes of their own: one that ends in a crash or
-// hangs costs its own tape and no other.
+// Pool works in processes of their own: a job that ends in a crash or hangs
+// costs itself and no other.
 type Pool struct {
 	// Worker starts a process that runs Work on descriptor 3 for what it is
 	// asked and 4 for what it answers.
 	Worker func(context.Context) *exec.Cmd
 
-	Workers int     // 0 is one a processor
-	Speed   float64 // as in Options
+	Workers int // 0 is one a processor
 	Journal *Journal
 }
 
-// job is what a worker is asked for.
-type job struct {
-	Path  string
-	Speed float64
+// Job is what a worker is asked for.
+type Job struct {
+	What  string  // how, in words that the worker's program knows
+	Path  string  // of the tape
+	Speed float64 // as in Options
+	Order []byte  // all else, as JSON
 }
 
-// Play plays the tapes and tells of each result, in no order, one at a time.
+// Do has the jobs done and tells of each result, in no order, one at a time.
 // It returns an error where workers cannot be started, and that of ctx.
-func (p *Pool) Play(ctx context.Context, tapes []string, each func(Result)) error {
+func (p *Pool) Do(ctx context.Context, jobs []Job, each func(Job, Result)) error {
 	n := p.Workers
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	work := make(chan string)
+	work := make(chan Job)
 	var mu sync.Mutex
 	var failed error
-	tell := func(r Result) {
+	tell := func(j Job, r Result) {
 		mu.Lock()
 		defer mu.Unlock()
-		each(r)
+		each(j, r)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all sync.WaitGroup
-	for range min(n, len(tapes)) {
+	for range min(n, len(jobs)) {
 		all.Go(func() {
 			if err := p.serve(ctx, work, tell); err != nil {
 				mu.Lock()
@@ -66,13 +67,13 @@ func (p *Pool) Play(ctx context.Context, tapes []string, each func(Result)) erro
 		})
 	}
 feed:
-	for _, t := range tapes {
-		if r, ok := p.Journal.find(t); ok {
-			tell(r)
+	for _, j := range jobs {
+		if r, ok := p.Journal.find(j.Path); ok {
+			tell(j, r)
 			continue
 		}
 		select {
-		case work <- t:
+		case work <- j:
 		case <-ctx.Done():
 			break feed
 		}
@@ -86,33 +87,33 @@ feed:
 }
 
 // serve keeps one worker busy, and starts another where it ends.
-func (p *Pool) serve(ctx context.Context, work <-chan string, tell func(Result)) error {
+func (p *Pool) serve(ctx context.Context, work <-chan Job, tell func(Job, Result)) error {
 	var w *worker
 	defer func() { w.stop() }()
-	for path := range work {
+	for j := range work {
 		if w == nil {
 			var err error
 			if w, err = p.start(ctx); err != nil {
 				return fmt.Errorf("replay: start a worker: %w", err)
 			}
 		}
-		r, err := w.play(job{path, p.Speed})
+		r, err := w.do(j)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
-			r = Result{Tape: path, Name: NameOf(path), Error: "the firmware ended: " + w.last(err)}
+			r = Result{Tape: j.Path, Name: NameOf(j.Path), Error: "the firmware ended: " + w.last(err)}
 			w.stop()
 			w = nil
 		} else {
-			p.Journal.keep(path, r)
+			p.Journal.keep(j.Path, r)
 		}
-		tell(r)
+		tell(j, r)
 	}
 	return nil
 }
 
-// worker is a process that plays tapes.
+// worker is a process that does jobs.
 type worker struct {
 	cmd  *exec.Cmd
 	ask  *os.File
@@ -144,7 +145,7 @@ func (p *Pool) start(ctx context.Context) (*worker, error) {
 	return w, nil
 }
 
-func (w *worker) play(j job) (r Result, err error) {
+func (w *worker) do(j Job) (r Result, err error) {
 	limit := tapeLimit
 	if j.Speed > 0 {
 		limit = 24 * time.Hour
@@ -181,17 +182,17 @@ func (w *worker) last(err error) string {
 	return err.Error() + ", " + w.cmd.ProcessState.String()
 }
 
-// Work is the worker's side: it plays what it is asked for until there is no more.
-func Work(ctx context.Context, in io.Reader, out io.Writer) error {
+// Work is the worker's side: it does what it is asked for until there is no more.
+func Work(ctx context.Context, in io.Reader, out io.Writer, do func(context.Context, Job) Result) error {
 	asked, answers := gob.NewDecoder(in), gob.NewEncoder(out)
 	for {
-		var j job
+		var j Job
 		if err := asked.Decode(&j); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("replay: work: %w", err)
 		}
-		if err := answers.Encode(File(ctx, j.Path, Options{Speed: j.Speed})); err != nil {
+		if err := answers.Encode(do(ctx, j)); err != nil {
 			return fmt.Errorf("replay: work: %w", err)
 		}
 	}

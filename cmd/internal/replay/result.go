@@ -86,4 +86,5 @@ type Result struct {
 	Usage     bool                       `json:"-"`               // the error is a mistake of whoever named the tape
 	Times     map[string][]time.Duration `json:"-"`               // real, by stage
 	Took      time.Duration              `json:"-"`               // real
+	Answer    []byte                     `json:"-"`               // of jobs other than to play a tape, as JSON
 }

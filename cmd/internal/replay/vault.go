@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"net"
 	"slices"
 	"strings"
@@ -29,6 +29,9 @@ const Tenant = "bench"
 // fpir is what palmvault demands where its configuration says nothing.
 const fpir = 1e-4
 
+// validFor is how long credentials and policies count: longer than any run.
+const validFor = 30 * 24 * time.Hour
+
 // Keys that everybody may know: they guard nothing.
 var (
 	signing  = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
@@ -45,6 +48,9 @@ type Vault struct {
 
 	// Through, where set, may replace the connection of a device.
 	Through func(net.Conn) net.Conn
+
+	mu    sync.Mutex
+	lines map[net.Conn]bool
 }
 
 // Shelf is what outlives a vault: its blobs and its counter.
@@ -53,8 +59,15 @@ type Shelf struct {
 	blobs map[string][]byte
 	epoch uint64
 
-	// Fails, where set, is asked before each write; an error is the disk's.
-	Fails func() error
+	fails func() error // asked before each write
+}
+
+// Fail lets f be asked before each write; an error is the disk's. nil is a
+// disk that works.
+func (s *Shelf) Fail(f func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = f
 }
 
 // NewShelf is an empty one.
@@ -93,12 +106,15 @@ func (s *Shelf) List(_ context.Context, prefix, after string) ([]string, bool, e
 // Apply is of gallery.Blobs.
 func (s *Shelf) Apply(_ context.Context, puts []wire.Blob, deletes []string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.Fails != nil {
-		if err := s.Fails(); err != nil {
+	fails := s.fails
+	s.mu.Unlock()
+	if fails != nil {
+		if err := fails(); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, p := range puts {
 		s.blobs[p.Key] = bytes.Clone(p.Value)
 	}
@@ -136,13 +152,42 @@ func StartVault(ctx context.Context, s *Shelf) (*Vault, error) {
 // Close waits until every connection has ended.
 func (v *Vault) Close() { v.serving.Wait() }
 
+// Kill cuts every connection, as the end of the vault's process does.
+func (v *Vault) Kill() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for c := range v.lines {
+		c.Close()
+	}
+}
+
+// Done is closed when the vault wants to be started anew.
+func (v *Vault) Done() <-chan struct{} { return v.vault.Done() }
+
+// keep notes a connection until the function that it returns is called.
+func (v *Vault) keep(c net.Conn) func() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.lines == nil {
+		v.lines = map[net.Conn]bool{}
+	}
+	v.lines[c] = true
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.lines, c)
+	}
+}
+
 // connect is the gateway's work for one device.
 func (v *Vault) connect() net.Conn {
 	ctx := context.Background() // a session outlives the dialling of it
 	near, far := net.Pipe()
 	id := v.sessions.Add(1)
 	v.handle(ctx, wire.Envelope{Session: id, Kind: wire.Open})
+	forget := v.keep(far)
 	v.serving.Go(func() {
+		defer forget()
 		defer far.Close()
 		defer v.handle(ctx, wire.Envelope{Session: id, Kind: wire.Close})
 		for {
@@ -179,24 +224,46 @@ func (v *Vault) handle(ctx context.Context, e wire.Envelope) (wire.Envelope, boo
 }
 
 // Dialer is what firmware.Config.Dial wants: a session with this vault after
-// its evidence has been checked.
-func (v *Vault) Dialer(identity hal.Identity) (func(context.Context) (firmware.Vault, error), error) {
+// its evidence has been checked, as a unit in service checks it. What the unit
+// has seen of vaults is kept in store.
+func (v *Vault) Dialer(identity hal.Identity, store hal.Store) (func(context.Context) (firmware.Vault, error), error) {
+	now := time.Now()
 	credential, err := wire.SignCredential(wire.Credential{
-		Tenant: Tenant, Device: identity.Public(), NotAfter: math.MaxInt64,
+		Tenant: Tenant, Device: identity.Public(), NotAfter: now.Add(validFor).Unix(),
 	}, operator)
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	policy := attest.Policy{
-		Tenant: Tenant, NotAfter: math.MaxInt64, Vaults: []attest.Vault{{Measurement: program}}, Development: true,
+	policy, err := attest.SignPolicy(attest.Policy{
+		Tenant: Tenant, Version: 1, NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(validFor).Unix(), Vaults: []attest.Vault{{Measurement: program}}, Development: true,
 		Simulated: &attest.Simulated{Keys: [][32]byte{[32]byte(signing.Public().(ed25519.PublicKey))}},
+	}, operator)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	guard := &attest.Guard{
+		Tenant: Tenant, Operator: operator.Public().(ed25519.PublicKey), Development: true, Verifiers: []attest.Verifier{simulated.Verifier{}},
+		Policy:   func() ([]byte, error) { return policy, nil },
+		Recall:   func() ([]byte, error) { return recall(store) },
+		Remember: func(b []byte) error { return store.Put(seenKey, b) },
 	}
 	cfg := link.ClientConfig{
 		Tenant: Tenant, Static: identity, Credential: credential,
 		Verify: func(evidence []byte, nonce [32]byte) ([32]byte, error) {
-			c, err := attest.Verify(evidence, policy, nonce, time.Now(), simulated.Verifier{})
+			c, err := guard.Check(evidence, nonce, time.Now())
 			return c.VaultKey, err
 		},
 	}
 	return func(ctx context.Context) (firmware.Vault, error) { return link.Dial(ctx, v.connect(), cfg) }, nil
+}
+
+// seenKey is where a unit keeps what it has seen of vaults.
+const seenKey = "vault.seen"
+
+func recall(store hal.Store) ([]byte, error) {
+	b, err := store.Get(seenKey)
+	if errors.Is(err, hal.ErrNotFound) {
+		return nil, nil
+	}
+	return b, err
 }
