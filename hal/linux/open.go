@@ -251,7 +251,13 @@ func (p *parts) line(part string, l boards.Line) gpio.PinOut {
 		p.lacks(part, err)
 		return nil
 	}
-	p.closers = append(p.closers, pin.Halt)
+	p.closers = append(p.closers, func() error {
+		err := pin.Out(gpio.Low)
+		if c, ok := pin.(interface{ Close() }); ok { // or another program would find the line in use
+			c.Close()
+		}
+		return err
+	})
 	return pin
 }
 

@@ -110,8 +110,16 @@ type workshop struct {
 	opt   Options
 	sys   system
 	bus   *wires
-	lines map[boards.Line]*gpiotest.Pin
+	lines map[boards.Line]*held
 }
+
+// held is a line that is in use until it is closed.
+type held struct {
+	gpiotest.Pin
+	closed int
+}
+
+func (h *held) Close() { h.closed++ }
 
 func newWorkshop(t testing.TB) *workshop {
 	b, err := boards.Load(boards.Tree, "rpi4")
@@ -128,7 +136,7 @@ func newWorkshop(t testing.TB) *workshop {
 			t.Fatal(err)
 		}
 	}
-	w := &workshop{board: b, bus: &wires{there: map[uint16]bool{0x60: true, 0x3c: true, 0x29: true}, mm: tofFar}, lines: map[boards.Line]*gpiotest.Pin{}}
+	w := &workshop{board: b, bus: &wires{there: map[uint16]bool{0x60: true, 0x3c: true, 0x29: true}, mm: tofFar}, lines: map[boards.Line]*held{}}
 	auto := &counterfeit{}
 	w.opt = Options{Dir: filepath.Join(root, "store"), Unit: "u-1", Identity: newKey(t), Counter: auto, Slots: auto}
 	// Small frames and much time: a busy or emulated machine is slow, and what
@@ -160,7 +168,7 @@ func newWorkshop(t testing.TB) *workshop {
 			return w.bus, nil
 		},
 		line: func(l boards.Line) (gpio.PinOut, error) {
-			pin := &gpiotest.Pin{N: l.Chip, Num: l.Line}
+			pin := &held{Pin: gpiotest.Pin{N: l.Chip, Num: l.Line}}
 			w.lines[l] = pin
 			return pin, nil
 		},
@@ -243,17 +251,28 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// Lamps that an earlier program left lit are dark before anything else is
-// tried, and outputs are low.
-func TestOpenMakesDark(t *testing.T) {
+// Outputs are low once a board is open, and low and given back after it was
+// closed, so that another program can take them.
+func TestOutputs(t *testing.T) {
 	w := newWorkshop(t)
-	w.open(t)
+	d := w.open(t)
 	var lines []int
 	for l, pin := range w.lines {
 		if pin.Read() != gpio.Low {
 			t.Errorf("line %d is high", l.Line)
 		}
 		lines = append(lines, l.Line)
+	}
+	if err := d.Gate.Admit(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for l, pin := range w.lines {
+		if pin.Read() != gpio.Low || pin.closed != 1 {
+			t.Errorf("after close line %d is %v, given back %d times", l.Line, pin.Read(), pin.closed)
+		}
 	}
 	slices.Sort(lines)
 	if !slices.Equal(lines, []int{5, 6, 23, 24}) {
