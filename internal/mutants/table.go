@@ -6,6 +6,7 @@ const (
 	gallery = "enclave/vault/gallery"
 	vault   = "enclave/vault"
 	confine = "enclave/confine"
+	update  = "firmware/update"
 )
 
 // table is every mutant, by row of the threat table in SECURITY.md.
@@ -126,6 +127,44 @@ var table = []mutant{
 	{Row: "T10", Name: "a change is not counted",
 		Edits:   []edit{{gallery + "/draft.go", "s.changes++", "s.changes += 0"}},
 		Package: vault, Run: "TestHostThatOwnsTheCounter"},
+
+	{Row: "T11", Name: "a system older than the one that runs is installed",
+		Edits:   []edit{{update + "/offer.go", "case m.Serial <= r.Serial:", "case false:"}},
+		Package: update, Run: "TestOffer"},
+	{Row: "T11", Name: "a system below the floor is installed",
+		Edits:   []edit{{update + "/offer.go", "case m.Floor < max(floor, r.Floor):", "case m.Floor < r.Floor:"}},
+		Package: update, Run: "TestOffer"},
+	{Row: "T11", Name: "what is below the floor stays in its slot",
+		Edits:   []edit{{update + "/acts.go", "if u.rec.OldFloor < floor {", "if false {"}},
+		Package: update, Run: "TestPowerCut"},
+	{Row: "T11", Name: "the floor rises before the new system is kept",
+		Edits:   []edit{{update + "/machine.go", "Trial:   {Healthy: Confirm,", "Trial:   {Healthy: Raise,"}},
+		Package: update, Run: "TestPowerCut"},
+	{Row: "T11", Name: "a bundle need not be signed by the release key",
+		Edits: []edit{{"wire/bundle/bundle.go", "	case errors.Is(err, signed.ErrSignature):\n		return nil, fmt.Errorf(\"%w: %w\", ErrSignature, err)", "	case errors.Is(err, signed.ErrSignature):\n		payload = b[bytes.IndexByte(b, 0x87):len(b)-66]"},
+			{"wire/bundle/bundle.go", "import (\n", "import (\n	\"bytes\"\n"}},
+		Package: "wire/bundle", Run: "TestSignature"},
+	{Row: "T11", Name: "bytes that were damaged on their way are written",
+		Edits:   []edit{{update + "/acts.go", "if err := u.manifest.Check(payload); err != nil {", "if err := u.manifest.Check(payload); false {"}},
+		Package: update, Run: "TestDamagedOnTheWay"},
+	{Row: "T11", Name: "what was written is not read back",
+		Edits:   []edit{{update + "/acts.go", "		if same {\n			continue", "		if same || true {\n			continue"}},
+		Package: update, Run: "TestReadBack"},
+	{Row: "T11", Name: "a slot that came back is tried again",
+		Edits:   []edit{{update + "/machine.go", "case slot.Status == bootstate.Trial && slot.Left == tries:", "case slot.Status == bootstate.Trial:"}},
+		Package: update, Run: "TestNeverArmedTwice"},
+	{Row: "T11", Name: "the only whole copy of the boot state is written over",
+		Edits:   []edit{{"wire/bootstate/disk.go", "	if from == 0 {\n		order = [2]int{1, 0}\n	}", "	order = [2]int{1, 0}"}},
+		Package: "wire/bootstate", Run: "TestWriteIsWhole"},
+	{Row: "T11", Name: "an older catalogue is taken",
+		Edits:   []edit{{update + "/catalog/catalog.go", "	if b, err := c.cfg.Store.Get(timestampKey); err == nil {", "	if b, err := c.cfg.Store.Get(timestampKey); false {\n		_ = err"}},
+		Package: update + "/catalog", Run: "TestRollback"},
+	{Row: "T11", Name: "another bundle of the release key is taken for the one in the catalogue",
+		Edits:   []edit{{update + "/catalog/fetch.go", "if sha256.Sum256(manifest) != b.Manifest {", "if sha256.Sum256(manifest) == [32]byte{} {"}},
+		Package: update + "/catalog", Run: "TestAnotherBundle"},
+	{Row: "T11", Name: "a clock that was set back revives what has expired",
+		Edits:   []edit{{update + "/catalog/catalog.go", "seen.After(now) {", "false && seen.After(now) {"}},
+		Package: update + "/catalog", Run: "TestFreeze"},
 
 	{Row: "T13", Name: "secrets open on another board",
 		Edits:   []edit{{"enclave/attest/tpm/policy.go", "BoardPCRs = []uint{0, 1, 2, 3, 5, 6, 7}", "BoardPCRs = []uint{0}"}},
