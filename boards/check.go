@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"volar/hal"
 )
 
 // checker collects what no board can be, so that a driver need not ask.
@@ -28,6 +30,9 @@ func (b *Board) problems() []Problem {
 	c.gate()
 	if err := b.Calibration.Check(); err != nil {
 		c.bad("/calibration", "%s", strings.TrimPrefix(err.Error(), "hal: calibration: "))
+	}
+	if b.Calibration.Lamps == ([3]hal.Bank{}) && !b.Simulated() {
+		c.bad("/calibration/lamps", "missing: a device that does not know where its lamps stand takes no palm for a living one")
 	}
 	return c.found
 }

@@ -61,6 +61,12 @@ func TestParseRefusesBoards(t *testing.T) {
 		{"Wiegand's site", `"bits": 37`, `"bits": 26, "site": 256`, "/gate/wiegand/site", "allowed 0 to 255"},
 		{"an empty gate", `"relay": {"chip": "pinctrl-bcm2711", "line": 24, "open": "3s"},
     "wiegand": {"data0": {"chip": "pinctrl-bcm2711", "line": 5}, "data1": {"chip": "pinctrl-bcm2711", "line": 6}, "bits": 37}`, "", "/gate", "neither relay nor wiegand"},
+		{"lamps that stand nowhere", `    "lamps": [
+      {"at": [[-14.5, -22], [39.5, -22], [-14.5, 22], [39.5, 22]], "card": [0.15, 0.15, 0.15]},
+      {"at": [[-21.5, -15], [46.5, -15], [-21.5, 15], [46.5, 15]], "card": [0.15, 0, 0]},
+      {"at": [[-21.5, -24], [46.5, -24], [-21.5, 24], [46.5, 24]], "card": [0.1, 0, 0]}
+    ]`, `    "lamps": [{"at": [[0,0],[0,0],[0,0],[0,0]], "card": [0,0,0]}, {"at": [[0,0],[0,0],[0,0],[0,0]], "card": [0,0,0]}, {"at": [[0,0],[0,0],[0,0],[0,0]], "card": [0,0,0]}]`,
+			"/calibration/lamps", "takes no palm for a living one"},
 		{"boot", `"0x200000"`, `"0x200001"`, "/boot", "kernel_address"},
 		{"overlay elsewhere", `"wiring.dtso"`, `"../wiring.dtso"`, "/boot", "overlay"},
 		{"one camera live", `"driver:uvcvideo"`, `"live:10.0.2.100:7007"`, "/nir/device", "both cameras are real"},
