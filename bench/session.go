@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"volar/liveness/living"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -16,7 +17,7 @@ func sealedSession(b *bench) error {
 		return err
 	}
 	defer s.Close()
-	sample := wire.Sample{Nonce: wire.Nonce{1}, Hand: wire.Left, Distance: 700, Quality: 80, Views: views(3), Proof: wire.NewProof()}
+	sample := living.Sample(wire.Nonce{1}, wire.Left, 3, 1)
 	var failed error
 	call := func(m wire.Message) {
 		if _, err := s.Call(context.Background(), m); err != nil {

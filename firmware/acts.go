@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"volar/firmware/capture"
-	"volar/firmware/liveness"
 	"volar/firmware/quality"
 	"volar/firmware/seal"
 	"volar/hal"
@@ -231,7 +230,7 @@ func (r *runner) judge(context.Context) Event {
 	r.grade = report.Quality()
 
 	done = r.stage(StageLiveness)
-	verdict := liveness.Judge(r.checks, palm.evidence(r.burst, &r.dev.Calibration))
+	verdict := r.alive(palm.evidence(r.nonce))
 	done()
 	r.find(StageLiveness, nil, func() []FindingValue { return livenessFound(&verdict) })
 	if !verdict.Live() {

@@ -33,12 +33,13 @@ func (e eyes) rectify(b *capture.Burst) (*rectified, error) {
 		hand:  v.Palm.Hand,
 		place: place(&v.Palm), distance: v.DistanceMM, tilt: v.TiltDeg, pace: v.MotionMMPerS,
 		relief: v.BulgeMM,
-		rgb:    v.RGB.Pix, nir850: v.NIR850.Pix, nir940: v.NIR940.Pix,
+		rgb:    v.RGB.Pix, nir850: v.NIR850.Pix,
 		rgbMask: v.RGB.Mask[:], nirMask: v.NIR850.Mask[:],
 	}
 	r.proof, err = proof.Make(b, e.cal, &proof.Palm{
 		ToNIR: v.ToImage, ToRGB: v.ToRGB, Mask: v.NIR850.Mask[:], NIR940: v.NIR940.Pix, Corners: v.Corners, Relief: v.Relief,
 	})
+	v.NIR940.Wipe()
 	if err != nil {
 		r.wipe()
 		return nil, err

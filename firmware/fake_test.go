@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"volar/firmware/capture"
-	"volar/firmware/liveness"
 	"volar/firmware/quality"
 	"volar/hal"
+	"volar/liveness"
 	"volar/wire"
 )
 
@@ -112,13 +112,14 @@ func (b *bench) start(cfg Config) {
 		Board: "bench", Calibration: benchCalibration, Camera: benchCamera{b}, Presence: &b.presence, Face: benchFace{b},
 		Identity: nothing{}, Store: nothing{}, Counter: nothing{}, Slots: nothing{}, Watchdog: benchDog{b},
 	}
-	checks := []liveness.Check{{Name: "bench", Min: 1, Max: 1, Measure: func(*liveness.Evidence) (float64, error) {
+	alive := func(*liveness.Evidence) liveness.Verdict {
+		r := liveness.Result{Name: "bench", Ran: true, Min: 1, Max: 1}
 		if b.live(b.bursts - 1) {
-			return 1, nil
+			r.Value = 1
 		}
-		return 0, nil
-	}}}
-	go func() { b.ended <- run(ctx, dev, cfg, benchEyes{b}, checks) }()
+		return liveness.Verdict{Results: []liveness.Result{r}}
+	}
+	go func() { b.ended <- run(ctx, dev, cfg, benchEyes{b}, alive) }()
 }
 
 // stop ends the run and looks for what it left behind.
@@ -366,7 +367,7 @@ func (b benchEyes) rectify(burst *capture.Burst) (*rectified, error) {
 	b.bursts++
 	p, err := b.palm(n)
 	if p != nil {
-		for _, c := range [][]byte{p.rgb, p.nir850, p.nir940} {
+		for _, c := range [][]byte{p.rgb, p.nir850} {
 			copy(c, planted)
 			b.hold(c)
 		}
@@ -383,13 +384,13 @@ func goodPalm() *rectified {
 			Centre: quality.Point{X: 47.5, Y: 35.5}, Side: 60 * 55 / 70., Inside: 1, Spread: 0.2, Sure: 1,
 			ToImage: [9]float64{0.3, 0, 28, 0, 0.3, 16, 0, 0, 1},
 		},
-		rgb: make([]byte, 3*wire.Side*wire.Side), nir850: make([]byte, wire.Side*wire.Side), nir940: make([]byte, wire.Side*wire.Side),
+		rgb: make([]byte, 3*wire.Side*wire.Side), nir850: make([]byte, wire.Side*wire.Side),
 		rgbMask: bytes.Repeat([]byte{0xff}, wire.MaskBytes), nirMask: bytes.Repeat([]byte{0xff}, wire.MaskBytes),
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range p.nir850 {
 		v := byte(80 + rng.IntN(80))
-		p.nir850[i], p.nir940[i] = v, v
+		p.nir850[i] = v
 		p.rgb[3*i], p.rgb[3*i+1], p.rgb[3*i+2] = v, v, v
 	}
 	return p

@@ -3,8 +3,8 @@ package firmware
 import (
 	"math"
 
-	"volar/firmware/liveness"
 	"volar/firmware/quality"
+	"volar/liveness"
 )
 
 // Finding is what one stage measured of one burst or look, in numbers. It is
@@ -65,5 +65,5 @@ func livenessFound(v *liveness.Verdict) (list []FindingValue) {
 	for _, c := range v.Results {
 		list = append(list, FindingValue{Name: c.Name, Value: c.Value, Min: c.Min, Max: c.Max, Ran: c.Ran, Pass: c.Pass()})
 	}
-	return list
+	return append(list, FindingValue{Name: "score", Value: v.Score, Max: math.NaN(), Ran: !math.IsInf(v.Score, 0), Pass: v.Score >= 0})
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"volar/firmware/capture"
-	"volar/firmware/liveness"
 	"volar/hal"
+	"volar/liveness"
 	"volar/wire"
 )
 
@@ -20,11 +20,17 @@ import (
 // presence sensors and vaults that fail are tried again, ever more slowly.
 // Before it returns, every frame and crop has been overwritten.
 func Run(ctx context.Context, dev *hal.Device, cfg Config) error {
-	return run(ctx, dev, cfg, eyes{cal: &dev.Calibration}, liveness.Checks)
+	return run(ctx, dev, cfg, eyes{cal: &dev.Calibration}, alive)
 }
 
-// run is Run with the eyes and the checks given.
-func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics, checks []liveness.Check) error {
+// alive is the judge that the vault has too.
+func alive(e *liveness.Evidence) liveness.Verdict { return liveness.Judge(liveness.Fitted, e) }
+
+// judge tells whether a palm lives.
+type judge func(*liveness.Evidence) liveness.Verdict
+
+// run is Run with the eyes and the judge given.
+func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics, alive judge) error {
 	if err := dev.Check(); err != nil {
 		return fmt.Errorf("firmware: run: %w", err)
 	}
@@ -34,7 +40,7 @@ func run(ctx context.Context, dev *hal.Device, cfg Config, eyes optics, checks [
 	if cfg.Orders == nil {
 		cfg.Orders = identify{}
 	}
-	r := &runner{dev: dev, cfg: cfg, eyes: eyes, checks: checks, outage: hal.CueOutOfService}
+	r := &runner{dev: dev, cfg: cfg, eyes: eyes, alive: alive, outage: hal.CueOutOfService}
 	err := r.live(ctx)
 	if !r.stuck {
 		r.forget()
@@ -49,10 +55,10 @@ const maxBursts = 3
 
 // runner is the machine's memory. The loop owns it; an act owns it while it runs.
 type runner struct {
-	dev    *hal.Device
-	cfg    Config
-	eyes   optics
-	checks []liveness.Check
+	dev   *hal.Device
+	cfg   Config
+	eyes  optics
+	alive judge
 
 	state  State
 	ending error // why Run is to end, where that is not ctx

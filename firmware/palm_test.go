@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"volar/firmware/capture"
-	"volar/firmware/liveness"
 	"volar/firmware/quality"
 	"volar/hal"
+	"volar/liveness"
 	"volar/sim/palm"
 	"volar/wire"
 )
@@ -66,7 +66,8 @@ func (s *studio) show(t *testing.T, i int, m palm.Material, pose func(*rand.Rand
 		}
 		out.guide = look.judge(eyes{}, pair, &s.rig.Calibration)
 	}
-	burst, err := capture.Take(t.Context(), s, &s.rig.Calibration, CodeOf(wire.Nonce{byte(1 + i)}))
+	nonce := wire.Nonce{byte(1 + i)}
+	burst, err := capture.Take(t.Context(), s, &s.rig.Calibration, CodeOf(nonce))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func (s *studio) show(t *testing.T, i int, m palm.Material, pose func(*rand.Rand
 	if out.quality, err = quality.Measure(r.wave(burst), &s.rig.Calibration); err != nil {
 		t.Fatal(err)
 	}
-	out.verdict = liveness.Judge(liveness.Checks, r.evidence(burst, &s.rig.Calibration))
+	out.verdict = alive(r.evidence(nonce))
 	return out
 }
 

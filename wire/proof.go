@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The sizes of a Proof.
@@ -70,6 +71,13 @@ func (p *Proof) Plane(i int) []uint16 { return p.Planes[i*Cells*Cells : (i+1)*Ce
 // NewProof has room for everything, and nothing in it.
 func NewProof() Proof {
 	return Proof{NIR940: make([]byte, Side940*Side940), Planes: make([]uint16, PlaneCount*Cells*Cells)}
+}
+
+// Clone shares no memory with p.
+func (p *Proof) Clone() Proof {
+	q := *p
+	q.NIR940, q.Planes = slices.Clone(p.NIR940), slices.Clone(p.Planes)
+	return q
 }
 
 // Wipe overwrites what shows the palm.

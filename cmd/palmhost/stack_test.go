@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +17,7 @@ import (
 
 	"volar/cmd/internal/stack"
 	"volar/hal"
+	"volar/liveness/living"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -59,8 +57,7 @@ func show(ctx context.Context, s *link.Session, p wire.Purpose, who wire.Person,
 	if !ok {
 		return wire.Answer{}, fmt.Errorf("begin was answered by %T", m)
 	}
-	views := []wire.View{{Band: wire.NIR, Pix: ripples(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}}
-	m, err = s.Call(ctx, wire.Sample{Nonce: c.Nonce, Hand: hand, Quality: 90, Views: views, Proof: wire.NewProof()})
+	m, err = s.Call(ctx, living.Sample(c.Nonce, hand, palm*2+uint64(hand), uint64(c.Nonce[0])))
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -69,24 +66,6 @@ func show(ctx context.Context, s *link.Session, p wire.Purpose, who wire.Person,
 		return wire.Answer{}, fmt.Errorf("a sample was answered by %T", m)
 	}
 	return a, nil
-}
-
-// ripples is a picture that only its seed gives: waves of random directions.
-func ripples(seed uint64) []byte {
-	rng := rand.New(rand.NewPCG(seed, 11))
-	sum := make([]float64, wire.Side*wire.Side)
-	for range 24 {
-		angle, k, phase := rng.Float64()*2*math.Pi, 0.25+0.5*rng.Float64(), rng.Float64()*2*math.Pi
-		for i := range sum {
-			x, y := float64(i%wire.Side), float64(i/wire.Side)
-			sum[i] += 14 * math.Sin(k*(x*math.Cos(angle)+y*math.Sin(angle))+phase)
-		}
-	}
-	pix := make([]byte, len(sum))
-	for i, v := range sum {
-		pix[i] = byte(min(max(128+v, 0), 255))
-	}
-	return pix
 }
 
 // enrol shows both hands until the vault has enough.

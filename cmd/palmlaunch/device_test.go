@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
-	mathrand "math/rand/v2"
 	"testing"
 	"time"
 
 	"volar/enclave/attest"
 	"volar/enclave/attest/tpm"
+	"volar/liveness/living"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -52,8 +51,8 @@ func try(s *link.Session, p wire.Purpose, who wire.Person, hand wire.Hand, palm 
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	view := wire.View{Band: wire.NIR, Pix: texture(palm*2 + uint64(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
-	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}, Proof: wire.NewProof()})
+	n := m.(wire.Challenge).Nonce
+	m, err = s.Call(context.Background(), living.Sample(n, hand, palm*2+uint64(hand), uint64(n[0])))
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -67,25 +66,6 @@ func wave(t *testing.T, s *link.Session, p wire.Purpose, who wire.Person, hand w
 		t.Fatal(err)
 	}
 	return a
-}
-
-// texture is waves of random directions: another seed is another palm.
-func texture(seed uint64) []byte {
-	rng := mathrand.New(mathrand.NewPCG(seed, 7))
-	var kx, ky, phase [24]float64
-	for i := range kx {
-		a, k := rng.Float64()*2*math.Pi, 0.25+0.5*rng.Float64()
-		kx[i], ky[i], phase[i] = k*math.Cos(a), k*math.Sin(a), rng.Float64()*2*math.Pi
-	}
-	pix := make([]byte, wire.Side*wire.Side)
-	for i := range pix {
-		v := 128.0
-		for j := range kx {
-			v += 14 * math.Sin(kx[j]*float64(i%wire.Side)+ky[j]*float64(i/wire.Side)+phase[j])
-		}
-		pix[i] = byte(min(max(v, 0), 255))
-	}
-	return pix
 }
 
 // tryEnrol enrols a person with both hands.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"volar/enclave/attest"
-	"volar/wire"
 )
 
 // peekMark makes this test another process that reads a vault's memory.
@@ -106,25 +103,6 @@ func peek(t *testing.T, how string, pid int) (memory []byte, secret, refused int
 	}
 	_, _ = fmt.Sscanf(said.String(), "secret %d refused %d", &secret, &refused)
 	return memory, secret, refused
-}
-
-// pattern is waves of random directions: another seed is another palm.
-func pattern(seed byte) []byte {
-	rng := rand.New(rand.NewPCG(uint64(seed), 7))
-	var kx, ky, phase [24]float64
-	for i := range kx {
-		a, k := rng.Float64()*2*math.Pi, 0.25+0.5*rng.Float64()
-		kx[i], ky[i], phase[i] = k*math.Cos(a), k*math.Sin(a), rng.Float64()*2*math.Pi
-	}
-	pix := make([]byte, wire.Side*wire.Side)
-	for i := range pix {
-		v := 128.0
-		for j := range kx {
-			v += 14 * math.Sin(kx[j]*float64(i%wire.Side)+ky[j]*float64(i/wire.Side)+phase[j])
-		}
-		pix[i] = byte(min(max(v, 0), 255))
-	}
-	return pix
 }
 
 // vaultKey is the key that evidence names.

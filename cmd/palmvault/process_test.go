@@ -21,6 +21,7 @@ import (
 	"volar/enclave/attest/broker"
 	"volar/enclave/attest/simulated"
 	"volar/internal/emulated"
+	"volar/liveness/living"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -284,8 +285,8 @@ func (r *running) wave(s *link.Session, p wire.Purpose, who wire.Person, hand wi
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	view := wire.View{Band: wire.NIR, Pix: pattern(palm*2 + byte(hand)), Mask: bytes.Repeat([]byte{0xff}, wire.MaskBytes)}
-	m, err = s.Call(context.Background(), wire.Sample{Nonce: m.(wire.Challenge).Nonce, Hand: hand, Quality: 50, Views: []wire.View{view}, Proof: wire.NewProof()})
+	n := m.(wire.Challenge).Nonce
+	m, err = s.Call(context.Background(), living.Sample(n, hand, uint64(palm*2+byte(hand)), uint64(n[0])))
 	if err != nil {
 		return wire.Answer{}, err
 	}

@@ -6,40 +6,48 @@ import (
 
 	"volar/enclave/vault/gallery"
 	"volar/enclave/vault/matcher"
+	"volar/liveness"
 	"volar/wire"
 )
 
+// alive judges a sample as its device did, by the same evidence: what a
+// device says of itself may be a lie.
+func alive(m *wire.Sample) bool { return liveness.Judge(liveness.Fitted, liveness.Of(m)).Live() }
+
 // decide answers a sample whose nonce was right. Every way through that does
-// not end in another answer refuses.
+// not end in another answer refuses. What does not live is compared all the
+// same, and the answer is that to a stranger: neither what is said nor what it
+// costs tells which it was.
 func (s *session) decide(ctx context.Context, b wire.Begin, m wire.Sample) wire.Answer {
 	t := s.vault.tenants[s.link.Tenant()]
 	if t == nil {
 		return wire.Answer{}
 	}
+	lives := s.vault.alive(&m)
 	capture, err := matcher.Encode(m.Hand, m.Views)
 	m.Wipe()
 	if err != nil {
 		return wire.Answer{Status: wire.Again} // too little skin to compare
 	}
 	if b.Purpose == wire.Enrol {
-		return s.enrol(ctx, t, capture)
+		return s.enrol(ctx, t, capture, lives)
 	}
 	defer capture.Wipe()
 	probe := matcher.NewProbe(capture)
 	defer probe.Wipe()
 	switch b.Purpose {
 	case wire.Identify:
-		if id, ok := s.identify(t, probe); ok {
+		if id, ok := s.identify(t, probe, lives); ok {
 			return accepted(id)
 		}
 	case wire.Verify:
-		if s.verify(t, b.Person, probe) {
+		if s.verify(t, b.Person, probe, lives) {
 			return accepted(b.Person)
 		}
 	case wire.Update:
-		return s.update(ctx, t, b.Person, capture, probe)
+		return s.update(ctx, t, b.Person, capture, probe, lives)
 	case wire.Delete:
-		return s.delete(ctx, t, b.Person, probe)
+		return s.delete(ctx, t, b.Person, probe, lives)
 	}
 	return wire.Answer{}
 }
@@ -49,23 +57,27 @@ func accepted(p wire.Person) wire.Answer { return wire.Answer{Status: wire.Accep
 // identify searches everyone, unless this device or the tenant's have been
 // refused too often. That answer is the same as any other refusal, and so is
 // the work: the search runs all the same.
-func (s *session) identify(t *tenant, probe *matcher.Probe) (wire.Person, bool) {
+func (s *session) identify(t *tenant, probe *matcher.Probe, lives bool) (wire.Person, bool) {
 	who := claim{tenant: t.Name, device: s.link.DeviceKey()}
 	allowed := s.vault.limits.allows(who)
 	r := t.identify(probe, s.vault.policy)
 	if !allowed {
 		return wire.Person{}, false
 	}
-	s.vault.limits.note(who, r.Found)
-	return r.Person, r.Found
+	found := r.Found && lives
+	s.vault.limits.note(who, found)
+	if !found {
+		return wire.Person{}, false
+	}
+	return r.Person, true
 }
 
 // verify compares with one person, unless there were too many refusals. It
 // works the same where the answer is known before.
-func (s *session) verify(t *tenant, id wire.Person, probe *matcher.Probe) bool {
+func (s *session) verify(t *tenant, id wire.Person, probe *matcher.Probe, lives bool) bool {
 	who := claim{t.Name, s.link.DeviceKey(), id}
 	allowed := s.vault.limits.allows(who)
-	ok := t.verify(probe, id, s.vault.policy)
+	ok := t.verify(probe, id, s.vault.policy) && lives
 	if !allowed {
 		return false
 	}
@@ -82,9 +94,9 @@ const maxCaptures = gallery.MaxCaptures
 
 // update keeps this capture too. Where a hand has no room the oldest earlier
 // update goes.
-func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture *matcher.Capture, probe *matcher.Probe) wire.Answer {
+func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture *matcher.Capture, probe *matcher.Probe, lives bool) wire.Answer {
 	defer t.pending.hold(id)()
-	if !s.verify(t, id, probe) {
+	if !s.verify(t, id, probe, lives) {
 		return wire.Answer{}
 	}
 	p := t.person(id)
@@ -101,9 +113,9 @@ func (s *session) update(ctx context.Context, t *tenant, id wire.Person, capture
 }
 
 // delete forgets the person whose palm this is, and says so with a receipt.
-func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, probe *matcher.Probe) wire.Answer {
+func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, probe *matcher.Probe, lives bool) wire.Answer {
 	defer t.pending.hold(id)()
-	if !s.verify(t, id, probe) {
+	if !s.verify(t, id, probe, lives) {
 		return wire.Answer{}
 	}
 	receipt, err := s.vault.gallery.Delete(ctx, t.Name, id)

@@ -350,6 +350,7 @@ func TestDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	v.BelieveDevices()
 	d := newDevice(t, "acme", operatorA).dial(&host{vault: v})
 	one := d.enrol(1)
 	p.mute = true

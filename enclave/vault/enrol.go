@@ -54,8 +54,14 @@ func (s *session) beginEnrolment() *enrolment {
 }
 
 // enrol takes one wave of an enrolment. The capture is the enrolment's when
-// it agrees, and otherwise wiped.
-func (s *session) enrol(ctx context.Context, t *tenant, c *matcher.Capture) wire.Answer {
+// it agrees, and otherwise wiped. What does not live ends the enrolment, with
+// the answer that somebody who is enrolled already gets.
+func (s *session) enrol(ctx context.Context, t *tenant, c *matcher.Capture, lives bool) wire.Answer {
+	if !lives {
+		c.Wipe()
+		s.endEnrolment()
+		return wire.Answer{}
+	}
 	e := s.enrolled
 	if e == nil || time.Since(e.begun) > enrolmentLimit {
 		s.endEnrolment()

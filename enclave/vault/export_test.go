@@ -15,3 +15,10 @@ func (v *Vault) Refuse(tenant string, device [32]byte, person wire.Person) {
 		v.limits.note(claim{tenant, device, person}, false)
 	}
 }
+
+// BelieveDevices takes the judgement of life away, for tests of everything
+// else, whose palms are lines on a ground: they live if the first level of
+// their proof is zero.
+func (v *Vault) BelieveDevices() {
+	v.alive = func(m *wire.Sample) bool { return m.Proof.Levels[0] == 0 }
+}

@@ -70,6 +70,7 @@ type Vault struct {
 	gallery  *gallery.Gallery
 	tenants  map[string]*tenant
 	policy   matcher.Policy
+	alive    func(*wire.Sample) bool
 	key      *staticKey
 	limits   limiter
 	done     chan struct{}
@@ -98,6 +99,7 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		platform: cfg.Platform,
 		tenants:  map[string]*tenant{},
 		policy:   matcher.Policy{FPIR: cfg.FPIR},
+		alive:    alive,
 		sessions: map[uint64]*session{},
 		done:     make(chan struct{}),
 	}

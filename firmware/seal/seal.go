@@ -51,8 +51,8 @@ func Begin(ctx context.Context, v Vault, purpose wire.Purpose, person wire.Perso
 }
 
 // Palm is a rectified palm: crops in the palm frame, wire.Side pixels a side,
-// with their masks, and what shows that it lives. Seal overwrites the crops;
-// the proof goes into the sample.
+// with their masks, and what shows that it lives. Seal overwrites crops and
+// proof.
 type Palm struct {
 	Hand             wire.Hand
 	Distance         float64 // mm
@@ -63,19 +63,20 @@ type Palm struct {
 	Proof            wire.Proof
 }
 
-// Seal makes the sample that answers a nonce and overwrites the palm's crops,
+// Seal makes the sample that answers a nonce and overwrites the palm's crops and proof,
 // also where it returns an error. Both views must show skin enough to compare:
 // the vault judges life by both. The caller wipes the sample.
 func Seal(nonce wire.Nonce, p *Palm) (wire.Sample, error) {
 	defer clear(p.RGB)
 	defer clear(p.NIR)
+	defer p.Proof.Wipe()
 	s := wire.Sample{
 		Nonce:    nonce,
 		Hand:     p.Hand,
 		Distance: tenths(p.Distance),
 		Tilt:     tenths(p.Tilt),
 		Quality:  p.Quality,
-		Proof:    p.Proof,
+		Proof:    p.Proof.Clone(),
 	}
 	for _, v := range []wire.View{
 		{Band: wire.RGB, Pix: p.RGB, Mask: p.RGBMask},

@@ -63,8 +63,16 @@ func palm() *Palm {
 		Hand: wire.Right, Distance: 71.26, Tilt: 3.14, Quality: 80,
 		RGB: bytes.Repeat([]byte{1, 2, 3}, wire.Side*wire.Side), NIR: bytes.Repeat([]byte{4}, wire.Side*wire.Side),
 		RGBMask: bytes.Repeat([]byte{0xff}, wire.MaskBytes), NIRMask: bytes.Repeat([]byte{0xff}, wire.MaskBytes),
-		Proof: wire.NewProof(),
+		Proof: proof(),
 	}
+}
+
+func proof() wire.Proof {
+	p := wire.NewProof()
+	for i := range p.NIR940 {
+		p.NIR940[i] = 7
+	}
+	return p
 }
 
 func TestSealAndSend(t *testing.T) {
@@ -76,8 +84,11 @@ func TestSealAndSend(t *testing.T) {
 	if s.Nonce != (wire.Nonce{9}) || s.Hand != wire.Right || s.Distance != 713 || s.Tilt != 31 || s.Quality != 80 || len(s.Views) != 2 {
 		t.Errorf("distance %d, tilt %d, quality %d, %d views", s.Distance, s.Tilt, s.Quality, len(s.Views))
 	}
-	if !wiped(p.RGB) || !wiped(p.NIR) {
+	if !wiped(p.RGB) || !wiped(p.NIR) || !wiped(p.Proof.NIR940) {
 		t.Error("the crops are still there")
+	}
+	if wiped(s.Proof.NIR940) {
+		t.Error("the sample's proof went with the palm's")
 	}
 	v := &vault{reply: wire.Answer{Status: wire.More, Hand: wire.Left}}
 	a, err := Send(t.Context(), v, s)
@@ -87,7 +98,7 @@ func TestSealAndSend(t *testing.T) {
 	if len(v.views) != 2 || v.views[0][2] != 3 || v.views[1][0] != 4 {
 		t.Errorf("the vault got %d views", len(v.views))
 	}
-	if !wiped(s.Views[0].Pix) || !wiped(s.Views[1].Pix) {
+	if !wiped(s.Views[0].Pix) || !wiped(s.Views[1].Pix) || !wiped(s.Proof.NIR940) {
 		t.Error("the sample is still there")
 	}
 }

@@ -1,0 +1,188 @@
+// Package fit learns a model of package liveness from presentations whose
+// truth is known. What ships is learnt from synthetic ones alone.
+package fit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"volar/liveness"
+)
+
+// Presentation is one sample's values, as liveness.Measure gives them, and
+// what it was of.
+type Presentation struct {
+	Values  []float64
+	Species string // of an attack; "" is a living palm
+}
+
+const (
+	// accepted is the share of living palms that the model is to accept by
+	// their score, beside what single limits take away.
+	accepted = 0.9975
+
+	// prior is what a check counts before any attack is seen: living values
+	// fall off as a normal distribution's do, exp(-x²/2) beyond the middle, and checks are not
+	// independent, so each counts a little less than half.
+	prior = 0.3
+
+	// trust is how strongly weights are held to the prior: species that nobody
+	// has shown yet are refused by checks that the known ones did not need.
+	trust = 0.02
+
+	farthest = 6 // widths: nothing counts as farther off, in learning
+	rounds   = 400
+)
+
+// Model fits limits to the living palms, and weights to the living and the
+// attacks: a logistic regression whose features grow with the distance from
+// the middle of the living, so that a score never rises as a value moves away. Every species
+// counts the same, and all together as much as the living palms.
+// Presentations that lack a value are left out: they are refused anyway.
+func Model(data []Presentation) (*liveness.Model, error) {
+	data = slices.DeleteFunc(slices.Clone(data), incomplete)
+	living := slices.DeleteFunc(slices.Clone(data), func(p Presentation) bool { return p.Species != "" })
+	if len(living) < 50 {
+		return nil, fmt.Errorf("fit: %d living palms, needs 50", len(living))
+	}
+	if len(living) == len(data) {
+		return nil, errors.New("fit: no attacks")
+	}
+	m := &liveness.Model{Checks: make([]liveness.Limits, len(liveness.Checks))}
+	for i, c := range liveness.Checks {
+		m.Checks[i] = limits(&c, living, i)
+	}
+	regress(m, data)
+	sums := make([]float64, len(living))
+	for i, p := range living {
+		sums[i] = m.Sum(p.Values)
+	}
+	m.Bias = -quantile(sums, 1-accepted)
+	round(m)
+	return m, nil
+}
+
+// Without is the data without one species.
+func Without(data []Presentation, species string) []Presentation {
+	return slices.DeleteFunc(slices.Clone(data), func(p Presentation) bool { return p.Species == species })
+}
+
+func incomplete(p Presentation) bool {
+	return len(p.Values) != len(liveness.Checks) || slices.ContainsFunc(p.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+}
+
+// limits are those of check i: the middle is where 80 % of the living are,
+// and the limits lie outside of all of them.
+func limits(c *liveness.Check, living []Presentation, i int) liveness.Limits {
+	if c.Given != nil {
+		l := *c.Given
+		l.Name, l.Below, l.Above = c.Name, prior, prior
+		return l
+	}
+	v := make([]float64, len(living))
+	for k, p := range living {
+		v[k] = p.Values[i]
+	}
+	l := liveness.Limits{Name: c.Name, Low: quantile(v, 0.1), High: quantile(v, 0.9)}
+	l.Width = max((l.High-l.Low)/2.56, 1e-3) // of a normal distribution: its deviation
+	// The tails of living palms are not always as short as a normal
+	// distribution's, so a width is at least what takes 1 in 1000 three of them out.
+	l.Width = max(l.Width, (l.Low-quantile(v, 0.001))/3, (quantile(v, 0.999)-l.High)/3)
+	l.Min = min(slices.Min(v)-l.Width/2, l.Low-3.5*l.Width)
+	l.Max = max(slices.Max(v)+l.Width/2, l.High+3.5*l.Width)
+	if c.Error {
+		l.Low, l.Min = 0, -l.Width
+	}
+	l.Below, l.Above = prior, prior
+	return l
+}
+
+// quantile of v, which it sorts.
+func quantile(v []float64, q float64) float64 {
+	slices.Sort(v)
+	at := q * float64(len(v)-1)
+	i := min(int(at), len(v)-2)
+	f := at - float64(i)
+	return v[i]*(1-f) + v[i+1]*f
+}
+
+// regress learns the weights.
+func regress(m *liveness.Model, data []Presentation) {
+	x, y, weight := features(m, data)
+	w := make([]float64, 2*len(m.Checks))
+	for i := range w {
+		w[i] = prior
+	}
+	bias := 3.0
+	// Features are squares up to 36, so the steps are small; each coordinate's
+	// is scaled by what has been seen of its slope (Duchi et al. 2011, AdaGrad).
+	seen := make([]float64, len(w)+1)
+	for range rounds {
+		slope := make([]float64, len(w)+1)
+		for k, row := range x {
+			score := bias
+			for i, f := range row {
+				score -= w[i] * f
+			}
+			d := weight[k] * (1/(1+math.Exp(-score)) - y[k])
+			slope[len(w)] += d
+			for i, f := range row {
+				slope[i] -= d * f
+			}
+		}
+		for i := range w {
+			slope[i] += trust * (w[i] - prior)
+			seen[i] += slope[i] * slope[i]
+			w[i] = max(0.05, min(5, w[i]-0.05*slope[i]/math.Sqrt(seen[i]+1e-12)))
+		}
+		seen[len(w)] += slope[len(w)] * slope[len(w)]
+		bias -= 0.1 * slope[len(w)] / math.Sqrt(seen[len(w)]+1e-12)
+	}
+	for i := range m.Checks {
+		m.Checks[i].Below, m.Checks[i].Above = w[2*i], w[2*i+1]
+	}
+}
+
+// features are by how much each presentation is off, squared, what it is (1
+// living), and what it counts.
+func features(m *liveness.Model, data []Presentation) (x [][]float64, y, weight []float64) {
+	count := map[string]float64{}
+	for _, p := range data {
+		count[p.Species]++
+	}
+	for _, p := range data {
+		row := make([]float64, 0, 2*len(m.Checks))
+		for i := range m.Checks {
+			below, above := m.Checks[i].Off(p.Values[i])
+			below, above = min(below, farthest), min(above, farthest)
+			row = append(row, below*below, above*above)
+		}
+		x = append(x, row)
+		if p.Species == "" {
+			y, weight = append(y, 1), append(weight, 0.5/count[""])
+		} else {
+			y, weight = append(y, 0), append(weight, 0.5/count[p.Species]/float64(len(count)-1))
+		}
+	}
+	return x, y, weight
+}
+
+// round keeps five digits, so that a model on paper is the model.
+func round(m *liveness.Model) {
+	five := func(v *float64) {
+		if *v == 0 {
+			return
+		}
+		scale := math.Pow(10, 4-math.Floor(math.Log10(math.Abs(*v))))
+		*v = math.Round(*v*scale) / scale
+	}
+	five(&m.Bias)
+	for i := range m.Checks {
+		l := &m.Checks[i]
+		for _, v := range []*float64{&l.Min, &l.Max, &l.Low, &l.High, &l.Width, &l.Below, &l.Above} {
+			five(v)
+		}
+	}
+}
