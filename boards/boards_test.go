@@ -126,6 +126,7 @@ func TestLoadRefuses(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(simJSON(f)))
+	f.Add([]byte(rpi4JSON(f)))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		b, err := Parse(raw)
