@@ -7,6 +7,7 @@ const (
 	vault   = "enclave/vault"
 	confine = "enclave/confine"
 	update  = "firmware/update"
+	image   = "firmware/image"
 )
 
 // table is every mutant, by row of the threat table in SECURITY.md.
@@ -14,6 +15,9 @@ var table = []mutant{
 	{Row: "T1", Name: "a storage key of any TPM is taken",
 		Edits:   []edit{{chip + "/start.go", "if !bytes.Equal(r.OutPublic.Bytes(), p.state.Storage) {", "if false && !bytes.Equal(r.OutPublic.Bytes(), p.state.Storage) {"}},
 		Package: chip, Run: "TestStolenDisk"},
+	{Row: "T1", Name: "a camera's buffers keep the last pictures",
+		Edits:   []edit{{"hal/linux/v4l2/stream.go", "	clear(s.maps[f.index])\n", ""}},
+		Package: "hal/linux/v4l2", Run: "TestFrames"},
 	{Row: "T2", Name: "what the TPM answers is not encrypted",
 		Edits:   []edit{{chip + "/start.go", "tpm2.AESEncryption(128, tpm2.EncryptOut), tpm2.Salted", "tpm2.Salted"}},
 		Package: chip, Run: "TestBusSniffing"},
@@ -140,6 +144,18 @@ var table = []mutant{
 		Edits:   []edit{{gallery + "/draft.go", "s.changes++", "s.changes += 0"}},
 		Package: vault, Run: "TestHostThatOwnsTheCounter"},
 
+	{Row: "T11", Name: "a slot's signature is not looked at before flashing",
+		Edits:   []edit{{image + "/fitcheck.go", "h.Sum(nil), sig.props[\"value\"]); err != nil {", "h.Sum(nil), sig.props[\"value\"]); err != nil && false {"}},
+		Package: image, Run: "TestVerifyRefusesStrangers"},
+	{Row: "T11", Name: "a kernel's hash is not looked at before flashing",
+		Edits:   []edit{{image + "/fitcheck.go", "|| !bytes.Equal(h.props[\"value\"], sum[:])", "|| len(sum) == 0"}},
+		Package: image, Run: "TestVerifySaysWhere"},
+	{Row: "T11", Name: "a root's hash tree is not looked at before flashing",
+		Edits:   []edit{{image + "/verify.go", "	err := f.Verity.check(v.part(name))", "	err := f.Verity.check(v.part(name))\n	err = nil"}},
+		Package: image, Run: "TestVerifySaysWhere"},
+	{Row: "T11", Name: "anybody signs an image's manifest",
+		Edits:   []edit{{image + "/folder.go", "if !ed25519.Verify(", "if false && !ed25519.Verify("}},
+		Package: image, Run: "TestVerifySaysWhere"},
 	{Row: "T11", Name: "a system older than the one that runs is installed",
 		Edits:   []edit{{update + "/offer.go", "case m.Serial <= r.Serial:", "case false:"}},
 		Package: update, Run: "TestOffer"},
@@ -265,6 +281,9 @@ var table = []mutant{
 	{Row: "T24", Name: "a release device takes a policy for development",
 		Edits:   []edit{{"enclave/attest/guard.go", "case p.Development && !g.Development:", "case false:"}},
 		Package: "enclave/attest", Run: "TestGuardRefuses"},
+	{Row: "T24", Name: "a unit in service takes a simulator for its cameras",
+		Edits:   []edit{{"cmd/palmd/unit.go", "if board.Simulated() && !unit.Development {", "if false {"}},
+		Package: "cmd/palmd", Run: "TestUnitRefuses"},
 	{Row: "T24", Name: "a Nitro debug document is taken",
 		Edits:   []edit{{"enclave/attest/nitro/verify.go", "*to == [pcrSize]byte{} {", "false {"}},
 		Package: "enclave/attest/nitro", Run: "TestRecorded"},
@@ -274,4 +293,14 @@ var table = []mutant{
 	{Row: "T24", Name: "a TDX guest that may be debugged is taken",
 		Edits:   []edit{{"enclave/attest/tdx/verify.go", "attributes&untrusted != 0 ||", ""}},
 		Package: "enclave/attest/tdx", Run: "TestVerify"},
+
+	{Row: "T25", Name: "a lamp may shine as long as it is asked to",
+		Edits:   []edit{{"hal/linux/limit.go", "		if l.held(past, now, d) <= l.MaxOn {", "		if true {"}},
+		Package: "hal/linux", Run: "TestLimitHoldsAlways"},
+	{Row: "T25", Name: "nobody switches a lamp off at its limit",
+		Edits:   []edit{{"hal/linux/lamps.go", "time.AfterFunc(most, s.expire)", "time.AfterFunc(time.Hour, s.expire)"}},
+		Package: "hal/linux", Run: "TestLampsGoOutByThemselves"},
+	{Row: "T25", Name: "what was lit is forgotten",
+		Edits:   []edit{{"hal/linux/lamps.go", "		l.past = append(l.past, Pulse{s.since, now})", "		_ = l"}},
+		Package: "hal/linux", Run: "TestLampsStayWithinTheirLimit"},
 }
