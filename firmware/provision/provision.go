@@ -225,13 +225,17 @@ func (s *server) handle(ctx context.Context, e prov.Event) error {
 	return nil
 }
 
-// console answers a person.
+// console answers a person who types a word that it knows. To anything else
+// it says nothing: two units, or an echo, must not talk to each other for ever.
 func (s *server) console(line string) error {
-	if strings.TrimSpace(line) != "status" {
+	switch strings.TrimSpace(line) {
+	case "help":
 		return s.port.Say("palm unit: type status, or use palmctl")
+	case "status":
+		st := s.status()
+		return s.port.Say(fmt.Sprintf("palm unit %s, %s, firmware %s in slot %s, %v%s, up %d s", st.Serial, st.Board, st.Firmware, st.Slot, st.State, named(st.Name), st.Up))
 	}
-	st := s.status()
-	return s.port.Say(fmt.Sprintf("palm unit %s, %s, firmware %s in slot %s, %v%s, up %d s", st.Serial, st.Board, st.Firmware, st.Slot, st.State, named(st.Name), st.Up))
+	return nil
 }
 
 func named(name string) string {

@@ -31,6 +31,8 @@ type Unit struct {
 	Design hal.Calibration
 	// Serial is the unit's number.
 	Serial string
+	// Authority is whose tickets it takes: this package's at first.
+	Authority ed25519.PublicKey
 
 	mu       sync.Mutex
 	applied  []provision.Provisioned
@@ -43,7 +45,7 @@ type Unit struct {
 // NewUnit is a unit as it leaves the factory.
 func NewUnit(serial string) *Unit {
 	f := new(Fuse)
-	u := &Unit{Fuse: f, Chip: NewChip(f), Store: &Store{fuse: f}, Serial: serial, secret: sha256.Sum256([]byte("secret of " + serial))}
+	u := &Unit{Fuse: f, Chip: NewChip(f), Store: &Store{fuse: f}, Serial: serial, Authority: Authority.Public().(ed25519.PublicKey), secret: sha256.Sum256([]byte("secret of " + serial))}
 	side := hal.Intrinsics{Width: 64, Height: 64, Fx: 60, Fy: 60, Cx: 32, Cy: 32}
 	u.Design = hal.Calibration{NIR: side, RGB: side, R: [9]float64{0: 1, 4: 1, 8: 1}, T: [3]float64{-25}, MaxSkew: 5 * time.Millisecond}
 	return u
@@ -98,7 +100,7 @@ func (u *Unit) provision(port *prov.Port) (*provision.Unit, error) {
 	}
 	return &provision.Unit{
 		Serial: u.Serial, Board: "rehearsal", Version: "1.0.0", Slot: "a", Built: time.Unix(946000000, 0),
-		Authority: Authority.Public().(ed25519.PublicKey), Development: true,
+		Authority: u.Authority, Development: true,
 		Store: u.Store, Chip: chip, Identity: identity,
 		Open: func() (*hal.Device, error) {
 			return &hal.Device{Board: "rehearsal", Calibration: u.Design, Camera: &camera{unit: u}, Presence: presence{}, Face: face{}}, nil
