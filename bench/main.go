@@ -29,6 +29,7 @@ var measurements = []measurement{
 	{"extract", extract},
 	{"identify", identify},
 	{"sealed", sealed},
+	{"update", updates},
 }
 
 // peers are measured only where they were asked for: they need programs that the product does not.
