@@ -222,6 +222,9 @@ func (s *server) sealed(ctx context.Context, body []byte) ([]byte, error) {
 	if out.Number, out.Data, err = cable.Seal(plain); err != nil {
 		return nil, err
 	}
+	if spent := s.talk.ticket.Number; s.record.State == prov.Sealed && spent == s.record.Ticket {
+		s.talk = talk{} // it sealed the unit: nothing is left for it to do
+	}
 	return out.Encode()
 }
 
