@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,18 +15,23 @@ import (
 	"volar/firmware/update/publish"
 )
 
-// planted is a folder in which one file has other bytes.
+// planted is a repository in memory in which one file has other bytes.
 type planted struct {
-	folder
-	name string
-	b    []byte
+	files map[string][]byte
+	name  string
+	b     []byte
 }
 
-func (p planted) Open(ctx context.Context, name string, from int64) (io.ReadCloser, error) {
-	if name == "metadata/"+p.name {
-		return io.NopCloser(bytes.NewReader(p.b)), nil
+func (p planted) Open(_ context.Context, name string, _ int64) (io.ReadCloser, error) {
+	name = strings.TrimPrefix(name, "metadata/")
+	b, ok := p.files[name]
+	if name == p.name {
+		b, ok = p.b, true
 	}
-	return p.folder.Open(ctx, name, from)
+	if !ok {
+		return nil, catalog.ErrNotFound
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
 // FuzzRefresh: nobody but the holder of a key changes what a unit reads.
@@ -52,7 +58,7 @@ func FuzzRefresh(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Refresh(t.Context(), planted{folder(dir), name, b}); err == nil && !bytes.Equal(b, known[name]) && !same(store, known) {
+		if err := c.Refresh(t.Context(), planted{known, name, b}); err == nil && !bytes.Equal(b, known[name]) && !same(store, known) {
 			t.Errorf("%s with other bytes is taken: %q", name, b)
 		}
 	})
