@@ -60,7 +60,7 @@ func TestUnitRefuses(t *testing.T) {
 			strings.Repeat("00", 32)+"\"\n"+more)
 	}
 	for _, c := range []struct{ board, more, want string }{
-		{"qemu-virt", "", "development = true"},
+		{"qemu-virt", "", "this unit is not for development"},
 		{"ours", "", `there are ["imx8mp" "qemu-virt" "rpi4" "sim"]`},
 		{"rpi4", "", "rgb camera: "},
 	} {

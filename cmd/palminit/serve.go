@@ -53,7 +53,8 @@ func (k *keeper) provisionable(secret []byte) (*provision.Unit, error) {
 		Store: store, Chip: k.keys.chip, Identity: identity,
 		Open: func() (*hal.Device, error) {
 			k.dog.give()
-			d, err := linux.Open(k.board, linux.Options{Dir: testDir, Unit: serial, Identity: identity, Counter: k.keys.chip.Floor(), Slots: k.slots})
+			d, err := linux.Open(k.board, linux.Options{Dir: testDir, Unit: serial, Identity: identity, Counter: k.keys.chip.Floor(), Slots: k.slots,
+				Development: exists(developmentFile)})
 			if err != nil {
 				k.dog.take()
 				return nil, err

@@ -33,6 +33,9 @@ type Options struct {
 	Identity    hal.Identity
 	Counter     hal.Counter
 	Slots       hal.Slots
+
+	// Development allows a board whose cameras are a recording or a simulator.
+	Development bool
 }
 
 // system is the machine that a board is opened on; tests have one of their own.
@@ -126,7 +129,13 @@ func (p *parts) device(o Options) *hal.Device {
 	d.Store = store
 	chips := p.chips()
 	p.face(d, chips)
-	switch kind, what := b.RGB.StandIn(); kind {
+	kind, what := b.RGB.StandIn()
+	if kind != "" && !o.Development {
+		p.lacks("cameras", fmt.Errorf("%s stands in for them, and this unit is not for development", kind))
+		kind = "none"
+	}
+	switch kind {
+	case "none": // they have been named
 	case "tape":
 		p.play(d, what)
 	case "live":

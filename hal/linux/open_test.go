@@ -317,14 +317,22 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// A board whose camera is a tape plays it, with the tape's calibration.
-func TestTapeForCamera(t *testing.T) {
+// A board whose camera is a tape plays it, with the tape's calibration, and on
+// a unit for development alone.
+func TestStandIns(t *testing.T) {
 	b, err := boards.Load(boards.Tree, "qemu-virt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWorkshop(t)
 	w.sys.compatible = func() ([]string, error) { return []string{"linux,dummy-virt"}, nil }
+	for _, device := range []string{"live:127.0.0.1:1", "tape:../../testdata/tapes/wave.mcap", "sim:rgb"} {
+		b.RGB.Device = device
+		if _, err := open(b, w.opt, w.sys); err == nil || !strings.Contains(err.Error(), "this unit is not for development") {
+			t.Errorf("%s in service: %v", device, err)
+		}
+	}
+	w.opt.Development = true
 	b.RGB.Device = "live:127.0.0.1:1"
 	if _, err := open(b, w.opt, w.sys); err == nil || !strings.Contains(err.Error(), "cameras: live: ") {
 		t.Errorf("no simulator: %v", err)
