@@ -19,7 +19,7 @@ func TestPictures(t *testing.T) {
 	if name == "" {
 		t.Skip("ATTACK_PICTURES names no file")
 	}
-	const scale, columns = 4, 3
+	const scale, columns = 5, 3
 	r := palm.NewRenderer(palm.DefaultRig())
 	w, h := 640/scale, 480/scale
 	rows := (len(All) + columns - 1) / columns
