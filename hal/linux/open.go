@@ -129,22 +129,7 @@ func (p *parts) device(o Options) *hal.Device {
 	d.Store = store
 	chips := p.chips()
 	p.face(d, chips)
-	kind, what := b.RGB.StandIn()
-	if kind != "" && !o.Development {
-		p.lacks("cameras", fmt.Errorf("%s stands in for them, and this unit is not for development", kind))
-		kind = "none"
-	}
-	switch kind {
-	case "none": // they have been named
-	case "tape":
-		p.play(d, what)
-	case "live":
-		p.dial(d, what)
-	case "sim":
-		p.lacks("cameras", errors.New("package sim has them, not this one"))
-	default:
-		p.film(d, chips)
-	}
+	p.see(d, chips, o.Development)
 	p.gate(d)
 	if b.Watchdog != nil {
 		if d.Watchdog, err = p.sys.watchdog(b.Watchdog); err != nil {
@@ -173,6 +158,23 @@ func (p *parts) right() error {
 		}
 	}
 	return fmt.Errorf("it is %q, the board is %q", have, p.board.Compatible)
+}
+
+// see opens the cameras, or what stands in for them.
+func (p *parts) see(d *hal.Device, chips map[string]*bank, development bool) {
+	kind, what := p.board.RGB.StandIn()
+	switch {
+	case kind == "":
+		p.film(d, chips)
+	case !development:
+		p.lacks("cameras", fmt.Errorf("%s stands in for them, and this unit is not for development", kind))
+	case kind == "tape":
+		p.play(d, what)
+	case kind == "live":
+		p.dial(d, what)
+	default:
+		p.lacks("cameras", fmt.Errorf("hal/linux has none of kind %s", kind))
+	}
 }
 
 // play puts a recording in the place of cameras and presence sensor.
