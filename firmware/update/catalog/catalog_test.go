@@ -361,6 +361,23 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
+// Publishing that was cut before its last file leaves the former catalogue,
+// and is done again over what it left.
+func TestCutWhilePublishing(t *testing.T) {
+	s := newSite(t)
+	s.add("test", "1.1.0", 11, 0)
+	former := s.copyOf()
+	s.add("test", "1.2.0", 12, 0)
+	copyFile(t, filepath.Join(former, "metadata", "timestamp.json"), filepath.Join(s.dir, "metadata", "timestamp.json"))
+	s.want(s.dir, "test/1.1.0.full")
+	s.reopen()
+	s.add("test", "1.3.0", 13, 0)
+	s.want(s.dir, "test/1.3.0.full")
+	if n := len(s.repo.Bundles()); n != 2 {
+		t.Errorf("%d bundles are published", n)
+	}
+}
+
 // What units do not understand in a list does not keep them from the rest.
 func TestForeignTargets(t *testing.T) {
 	s := newSite(t)

@@ -97,7 +97,10 @@ func (r *Repository) init(release ed25519.PrivateKey) error {
 	if err := write(r.path(catalog.Anchor), anchor); err != nil {
 		return err
 	}
-	return r.writeAll()
+	if err := r.writeTargets(); err != nil {
+		return err
+	}
+	return r.writeSnapshot()
 }
 
 // Open reads a repository. Only the keys of the roles that will sign are needed.
@@ -219,7 +222,7 @@ func (r *Repository) Refresh() error {
 	if r.snapshot.Signed.Expires.Sub(r.now) < lives[metadata.SNAPSHOT]/2 {
 		r.snapshot.Signed.Version++
 		r.timestamp.Signed.Version++
-		return r.writeAll()
+		return r.writeSnapshot()
 	}
 	r.timestamp.Signed.Version++
 	return r.writeTimestamp()

@@ -21,16 +21,21 @@ func (r *Repository) writeRoot(keys ...ed25519.PrivateKey) error {
 	return sign(r.root, metadata.ROOT, r.path(fmt.Sprintf("%d.root.json", r.root.Signed.Version)), keys...)
 }
 
-// writeAll writes targets, snapshot and timestamp, signed anew.
-func (r *Repository) writeAll() error {
-	name := fmt.Sprintf("%d.targets.json", r.targets.Signed.Version)
-	if _, err := os.Stat(r.path(name)); errors.Is(err, os.ErrNotExist) {
-		r.targets.ClearSignatures()
-		if err := sign(r.targets, metadata.TARGETS, r.path(name), r.keys[metadata.TARGETS]); err != nil {
-			return err
-		}
-	}
-	meta, err := r.meta(name, r.targets.Signed.Version)
+// targetsName is the file of the current targets.
+func (r *Repository) targetsName() string {
+	return fmt.Sprintf("%d.targets.json", r.targets.Signed.Version)
+}
+
+// writeTargets signs targets and writes them, over what an attempt that was
+// cut may have left.
+func (r *Repository) writeTargets() error {
+	r.targets.ClearSignatures()
+	return sign(r.targets, metadata.TARGETS, r.path(r.targetsName()), r.keys[metadata.TARGETS])
+}
+
+// writeSnapshot signs and writes what names the targets, and then what names that.
+func (r *Repository) writeSnapshot() error {
+	meta, err := r.meta(r.targetsName(), r.targets.Signed.Version)
 	if err != nil {
 		return err
 	}
@@ -45,9 +50,12 @@ func (r *Repository) writeAll() error {
 
 // writeNew writes targets that changed, and what names them.
 func (r *Repository) writeNew() error {
+	if err := r.writeTargets(); err != nil {
+		return err
+	}
 	r.snapshot.Signed.Version++
 	r.timestamp.Signed.Version++
-	return r.writeAll()
+	return r.writeSnapshot()
 }
 
 func (r *Repository) writeTimestamp() error {

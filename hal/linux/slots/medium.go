@@ -15,9 +15,14 @@ type medium struct {
 	size int64
 }
 
-// OpenMedium opens the block device or the file at path, whose size does not change.
-func OpenMedium(path string) (Medium, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+// OpenMedium opens the block device or the file at path, whose size does not
+// change, for reading or for both.
+func OpenMedium(path string, write bool) (Medium, error) {
+	flag := os.O_RDONLY
+	if write {
+		flag = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
 		return nil, err
 	}

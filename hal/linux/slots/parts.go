@@ -25,20 +25,20 @@ func (s *Slots) path(slot, part string) (string, error) {
 // Read opens a part of a slot for reading, as large as its partition. What is
 // read comes from the medium and from no cache. The caller calls done.
 func (s *Slots) Read(slot, part string) (r *io.SectionReader, done func() error, err error) {
-	m, err := s.open(slot, part)
+	m, err := s.open(slot, part, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	return io.NewSectionReader(m, 0, m.Size()), m.Close, nil
 }
 
-// open opens a part of a slot.
-func (s *Slots) open(slot, part string) (Medium, error) {
+// open opens a part of a slot: for reading alone, where it may be the one that runs.
+func (s *Slots) open(slot, part string, write bool) (Medium, error) {
 	path, err := s.path(slot, part)
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.opt.Open(path)
+	m, err := s.opt.Open(path, write)
 	if err != nil {
 		return nil, fmt.Errorf("slots: open %s of slot %s: %w", part, slot, err)
 	}
@@ -65,7 +65,7 @@ func (s *Slots) Write(ctx context.Context, part string, r io.Reader) error {
 
 // write writes at most as many bytes as the part has, and returns how many.
 func (s *Slots) write(ctx context.Context, part string, r io.Reader) (n int64, err error) {
-	m, err := s.open(s.other(), part)
+	m, err := s.open(s.other(), part, true)
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +122,7 @@ func (s *Slots) WriteOther(ctx context.Context, r io.Reader) error {
 	if err := s.Clear(); err != nil {
 		return err
 	}
-	boot, err := s.open(s.other(), Boot)
+	boot, err := s.open(s.other(), Boot, false)
 	if err != nil {
 		return err
 	}

@@ -42,11 +42,11 @@ type Medium interface {
 
 // Options are what Open needs. All but Tries is needed.
 type Options struct {
-	Running string                            // "a" or "b", as the boot loader said
-	Paths   Paths                             // of the partitions
-	Open    func(path string) (Medium, error) // nil is OpenMedium
-	Tries   int                               // 1 to 9; 0 is DefaultTries
-	Note    func(format string, args ...any)  // told of repairs; may be nil
+	Running string                                        // "a" or "b", as the boot loader said
+	Paths   Paths                                         // of the partitions
+	Open    func(path string, write bool) (Medium, error) // nil is OpenMedium
+	Tries   int                                           // 1 to 9; 0 is DefaultTries
+	Note    func(format string, args ...any)              // told of repairs; may be nil
 }
 
 // Slots is a hal.Slots, and what an update needs beside it. It may be used by
@@ -73,7 +73,7 @@ func Open(opt Options) (*Slots, error) {
 	if opt.Open == nil {
 		opt.Open = OpenMedium
 	}
-	m, err := opt.Open(opt.Paths.State)
+	m, err := opt.Open(opt.Paths.State, true)
 	if err != nil {
 		return nil, fmt.Errorf("slots: open the boot state: %w", err)
 	}

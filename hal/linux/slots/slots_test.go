@@ -47,7 +47,7 @@ func newUnit(t *testing.T) *unit {
 // boot does what the boot loader does, and opens the slots in what it booted.
 func (u *unit) boot(t *testing.T) *Slots {
 	t.Helper()
-	m, err := OpenMedium(u.paths.State)
+	m, err := OpenMedium(u.paths.State, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: other bytes (%v)", part, err)
 		}
 		ok(t, done())
-		m, err := s.open("b", part)
+		m, err := s.open("b", part, true)
 		ok(t, err)
 		if _, err := m.WriteAt([]byte("xx"), m.Size()-1); err == nil {
 			t.Errorf("%s: written behind its end", part)
