@@ -148,7 +148,7 @@ func TestRepo(t *testing.T) {
 	f.do(exitUsage, "repo", "init", repo, "--keys", f.path("more"), "--key", f.keys)
 	f.do(exitDone, "repo", "add", repo, file, "--keys", keys, "--key", f.keys)
 	f.do(exitWrong, "repo", "add", repo, file, "--keys", keys, "--key", f.keys) // a version is published once
-	if said := f.do(exitDone, "repo", "show", repo); !strings.Contains(said, "repo: 1 bundles\n  qemu-virt/1.2.4.full ") {
+	if said := f.do(exitDone, "repo", "show", repo); !strings.Contains(said, "can be updated to:\n  qemu-virt/1.2.4.full ") {
 		t.Errorf("show says\n%s", said)
 	}
 	// The machine that refreshes has two keys only.

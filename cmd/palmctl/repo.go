@@ -292,13 +292,19 @@ func showRepo(c *cobra.Command, dir string, r *publish.Repository) error {
 		listed.Bundles = append(listed.Bundles, entry{path, r.Bundles()[path].Length})
 	}
 	return show(c, listed, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d bundles\n", dir, len(listed.Bundles))
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		switch len(listed.Bundles) {
+		case 0:
+			fmt.Fprintf(t, "%s holds no bundle yet: 'palmctl repo add' publishes one\n", dir)
+		default:
+			fmt.Fprintf(t, "%s, what units can be updated to:\n", dir)
+		}
 		for _, b := range listed.Bundles {
 			fmt.Fprintf(t, "  %s\t%s\n", b.Path, bytesText(b.Size))
 		}
+		fmt.Fprintln(t, "units take what the roles have signed until:")
 		for _, role := range publish.Roles {
-			fmt.Fprintf(t, "%s\tsigned until %s\n", role, listed.Expires[role].UTC().Format(time.DateOnly))
+			fmt.Fprintf(t, "  %s\t%s\n", role, listed.Expires[role].UTC().Format(time.DateOnly))
 		}
 		t.Flush()
 	})
