@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,8 @@ func (s *supervisor) once(ctx context.Context, args []string, identity *[32]byte
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
-	cmd.Stderr = s.journal("palmd")
+	last := &lastLine{to: s.journal("palmd")}
+	cmd.Stderr = last
 	s.dog.give()
 	err = cmd.Start()
 	in.Close()
@@ -131,8 +133,27 @@ func (s *supervisor) once(ctx context.Context, args []string, identity *[32]byte
 		return fmt.Errorf("start: %w", err)
 	}
 	s.listen(lines)
-	return cmd.Wait()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, last)
+	}
+	return nil
 }
+
+// lastLine passes text on and keeps its last line, which says why a program
+// ended.
+type lastLine struct {
+	to   io.Writer
+	line []byte
+}
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	text := bytes.TrimRight(b, "\n")
+	l.line = append(l.line[:0], text[bytes.LastIndexByte(text, '\n')+1:]...)
+	l.line = l.line[:min(len(l.line), 300)]
+	return l.to.Write(b)
+}
+
+func (l *lastLine) String() string { return string(l.line) }
 
 // listen keeps what the program prints and follows its pulse.
 func (s *supervisor) listen(r io.Reader) {
