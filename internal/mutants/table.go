@@ -204,7 +204,7 @@ var table = []mutant{
 			{chip + "/unit.go", "Pcrs: selection(tpm.FirmwarePCR)}).Execute(t)", "Pcrs: selection(23)}).Execute(t)"}},
 		Package: chip, Run: "TestUnitSeals"},
 	{Row: "T11", Name: "a unit's secret opens below the floor",
-		Edits:   []edit{{chip + "/unit.go", "Most: base + floor}", "Most: 1 << 62}"}},
+		Edits:   []edit{{chip + "/unit.go", "Most: base + floor}", "Most: base + floor + 1<<62}"}},
 		Package: chip, Run: "TestUnitFloor"},
 	{Row: "T14", Name: "a ticket for anybody and any unit, spent or not, is taken",
 		Edits:   []edit{{unit + "/session.go", "return ticket, ticket.Admits(s.unit.Serial, cable.Peer(), spent, s.unit.now())", "_ = spent\n	return ticket, nil"}},
