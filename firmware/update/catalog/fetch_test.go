@@ -182,7 +182,8 @@ func TestFollow(t *testing.T) {
 			close(done)
 		}()
 		for range 200 {
-			if time.Sleep(10 * time.Minute); u.whole(t, s, b) {
+			time.Sleep(10 * time.Minute)
+			if synctest.Wait(); u.whole(t, s, b) {
 				break
 			}
 		}
@@ -190,7 +191,8 @@ func TestFollow(t *testing.T) {
 			t.Errorf("after %d attempts %d bytes are there\n%s", from.opens, len(u.payload), said.String())
 		}
 		calls := u.calls
-		if time.Sleep(3 * time.Hour); u.calls < calls+2 || u.calls > calls+4 {
+		time.Sleep(3 * time.Hour)
+		if synctest.Wait(); u.calls < calls+2 || u.calls > calls+4 {
 			t.Errorf("in three hours the unit was offered the bundle %d times", u.calls-calls)
 		}
 		cancel()
