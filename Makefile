@@ -11,7 +11,7 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # (package enclave/vault/memory).
 reproducible := CGO_ENABLED=0 GOEXPERIMENT=runtimesecret go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot
+.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot vm
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -76,6 +76,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s) each
 BOARD ?= qemu-virt
 VERSION ?= 0.1.0
 KEY ?= build/keys
+# U-Boot and Linux are built with make too, and have variables of these names.
+MAKEOVERRIDES =
+unexport BOARD VERSION KEY
 image: ## a disk image of BOARD (qemu-virt) as VERSION, signed with the keys in KEY, checked; into build/image
 	@rm -rf build/image/$(BOARD)-$(VERSION)
 	@scripts/image $(BOARD) $(VERSION) $(KEY) $(IMAGE)
@@ -86,6 +89,10 @@ uboot: ## the boot loader of BOARD, kept while its inputs are the same
 
 kernel: ## the product kernel for all boards, 20 minutes of CPU, kept while its inputs are the same
 	@scripts/setup image; scripts/kernel product
+
+vm: build ## a unit's life in a virtual machine: image, provisioning, waves, updates, power cuts, pulled cables
+	@scripts/image prepare qemu-virt
+	@VOLAR_BIN=$(CURDIR)/build/bin CGO_ENABLED=0 go test -count=1 -v -timeout 30m ./cmd/internal/vm
 
 clean: ## remove build/
 	@rm -rf build

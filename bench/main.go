@@ -29,6 +29,7 @@ var measurements = []measurement{
 	{"extract", extract},
 	{"identify", identify},
 	{"sealed", sealed},
+	{"unit", unit},
 	{"update", updates},
 }
 

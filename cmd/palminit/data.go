@@ -63,7 +63,7 @@ const features = "none,has_journal,extent,filetype,sparse_super,large_file,huge_
 // formatData makes an empty file system. mke2fs is the one program of the
 // root that is not ours.
 func formatData(device string) error {
-	cmd := exec.Command("/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-L", dataName,
+	cmd := exec.Command("/usr/sbin/mke2fs", "-q", "-F", "-b", "4096", "-m", "0", "-L", dataName,
 		"-I", "256", "-O", features, "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", device)
 	cmd.Env = []string{"MKE2FS_CONFIG=/dev/null"}
 	start := time.Now()

@@ -177,7 +177,7 @@ func connect(t *testing.T, m *Machine) (*Cable, string) {
 }
 
 // provisioned takes the unit from blank to sealed, over its serial port.
-func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) (total int64) {
+func (l *lab) provisioned(t *testing.T, h *house, u Unit, s *stage, build string) (total int64) {
 	ok := l.note.run(t, "provisioning", func(t *testing.T) string {
 		m := l.start(t, u)
 		up(t, m)
@@ -187,9 +187,11 @@ func (l *lab) provisioned(t *testing.T, h *house, u Unit, build string) (total i
 		start := time.Now()
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
+		s.arrive()
 		if err := h.provision(ctx, plan, port); err != nil {
 			t.Fatalf("%v\n%s", err, m.Console.Tail(20))
 		}
+		s.leave()
 		l.note.since("provisioning, end to end", start)
 		total = c.Passed()
 		l.note.measure("over the cable", float64(total)/1e3, "kB")
@@ -213,7 +215,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 	var plan string
 	ok := l.note.run(t, "provisioning, frozen at each step", func(t *testing.T) string {
 		u := l.clone(t, blank)
-		u.Stage = newStage(t).socket
+		u.Stage = newBench(t).socket
 		m := l.start(t, u)
 		up(t, m)
 		_, port := connect(t, m)
@@ -243,7 +245,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 		l.note.run(t, fmt.Sprintf("power cut in provisioning, step %d", i+1), func(t *testing.T) string {
 			t.Parallel()
 			defer os.RemoveAll(u.Dir)
-			u.Stage = newStage(t).socket
+			u.Stage = newBench(t).socket
 			m := l.start(t, u)
 			up(t, m)
 			_, port := connect(t, m)
@@ -270,7 +272,7 @@ func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total 
 	l.note.run(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
 		t.Parallel()
 		u := l.clone(t, blank)
-		u.Stage = newStage(t).socket
+		u.Stage = newBench(t).socket
 		m := l.start(t, u)
 		up(t, m)
 		c, port := connect(t, m)
@@ -309,7 +311,7 @@ func (l *lab) reset(t *testing.T, h *house, sealed Unit) {
 	l.note.run(t, "factory reset, and power cut in it", func(t *testing.T) string {
 		t.Parallel()
 		u := l.clone(t, sealed)
-		u.Stage = newStage(t).socket
+		u.Stage = newBench(t).socket
 		m := l.start(t, u)
 		up(t, m)
 		_, port := connect(t, m)

@@ -3,16 +3,19 @@ package vm
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"volar/boards"
 	"volar/hal"
 	"volar/hal/live"
 	"volar/sim"
 	"volar/sim/palm"
+	"volar/wire"
 )
 
 // stage is the simulator before a unit's cameras: synthetic people, drawn on
@@ -20,11 +23,79 @@ import (
 type stage struct {
 	board  *sim.Board
 	people *sim.Stage
+	bench  *bench
 	socket string
 
 	mu       sync.Mutex
+	atBench  bool          // a technician is there
 	director *sim.Director // of the script that plays; nil: nobody comes
 	playing  chan struct{} // closed, and replaced, when a script begins
+}
+
+// hand is one that a technician holds still.
+type hand struct {
+	renderer *palm.Renderer
+	wave     palm.Wave
+}
+
+// Shoot is what the cameras see of it.
+func (h *hand) Shoot(l hal.Light, at time.Duration, seq uint32) hal.Shot {
+	return h.renderer.Shoot(&h.wave, l, at, seq)
+}
+
+// bench is the stage while a technician is there: a hand is before the cameras
+// whenever one is looked for, and goes when it shall.
+type bench struct {
+	*stage
+	hand *hand
+}
+
+// Shoot holds the hand before the cameras.
+func (b *bench) Shoot(ctx context.Context, l hal.Light) (hal.Shot, error) {
+	if b.technician() {
+		b.board.Present(b.hand)
+	}
+	return b.board.Device().Camera.Shoot(ctx, l)
+}
+
+// Wait does what is waited for; a unit in service sees nobody.
+func (b *bench) Wait(ctx context.Context, near bool) error {
+	if b.technician() && near {
+		b.board.Present(b.hand)
+	} else if b.technician() {
+		b.board.Clear()
+	}
+	return b.board.Device().Presence.Wait(ctx, near)
+}
+
+// technician tells whether one is there.
+func (s *stage) technician() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.atBench
+}
+
+// arrive lets a technician come.
+func (s *stage) arrive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.atBench = true
+}
+
+// leave lets the technician go: from now on people come, or nobody.
+func (s *stage) leave() {
+	s.mu.Lock()
+	s.atBench = false
+	s.mu.Unlock()
+	s.board.Clear()
+}
+
+// newBench opens a stage at which a technician is.
+func newBench(t *testing.T) *stage {
+	t.Helper()
+	s := newStage(t)
+	s.arrive()
+	return s
 }
 
 // newStage opens a stage on which nobody is.
@@ -43,6 +114,8 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{board: board, people: people, socket: filepath.Join(t.TempDir(), "stage"), playing: make(chan struct{})}
+	rng := rand.New(rand.NewPCG(1, 1))
+	s.bench = &bench{s, &hand{palm.NewRenderer(palm.DefaultRig()), palm.Wave{Anatomy: palm.New(1, 99, wire.Left), Pose: palm.Guided(rng), Seed: 1}}}
 	l, err := net.Listen("unix", s.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +136,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) live() live.Stage {
 	dev := s.board.Device()
 	return live.Stage{
-		Calibration: dev.Calibration, Camera: dev.Camera, Presence: dev.Presence,
+		Calibration: dev.Calibration, Camera: s.bench, Presence: s.bench,
 		Next: s.next, Decided: s.decided, Cue: func(c hal.Cue) { _ = dev.Face.Show(c) },
 	}
 }

@@ -32,7 +32,7 @@ func TestUnit(t *testing.T) {
 	h := l.newHouse(t, makers, d.dir)
 	s := newStage(t)
 	u.Stage = s.socket
-	total := l.provisioned(t, h, u, first)
+	total := l.provisioned(t, h, u, s, first)
 	l.served(t, h, u, s)
 	sealed := l.clone(t, u)
 	second := l.build(t, "v2", "1.1.0", l.keys, "--floor", "2")
