@@ -163,7 +163,12 @@ func (u *Updater) resume() error {
 	if u.have, err = u.cfg.Staging.Size(); err != nil {
 		return fmt.Errorf("update: size of what was fetched: %w", err)
 	}
-	if was != rec.State && was != Blank {
+	switch {
+	case rec.State == Trial && was != Trial:
+		u.cfg.Log.Info("update", "event", NewRuns.String(), "state", rec.State.String(), "slot", rec.Target)
+	case u.came:
+		u.cfg.Log.Warn("update", "event", OldRuns.String(), "state", rec.State.String(), "slot", rec.Target, "why", rec.Why)
+	case rec.State > Idle:
 		u.cfg.Log.Info("update goes on", "was", was.String(), "state", rec.State.String(), "slot", rec.Target)
 	}
 	u.rec = rec
