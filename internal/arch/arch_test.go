@@ -88,6 +88,8 @@ var only = map[string]string{
 	"github.com/theupdateframework":  "firmware/update",
 	"github.com/sigstore":            "firmware/update/publish",
 	"periph.io/x":                    "hal/linux",
+	"github.com/vishvananda/netlink": "cmd/palminit",
+	"github.com/insomniacslk/dhcp":   "cmd/palminit",
 }
 
 func under(pkg, part string) bool {
