@@ -79,7 +79,9 @@ func TestCropsOfTheLiving(t *testing.T) {
 	}
 	real := livingOf(t, rows, bands)
 	drawn := drawnLiving(t, 100)
-	t.Logf("real: %d samples, %d without values", real.ran[0]+len(rows)*0, real.failed)
+	if real.failed+drawn.failed > 0 {
+		t.Errorf("%d real and %d synthetic samples give no values", real.failed, drawn.failed)
+	}
 	for i, c := range liveness.Checks {
 		if !c.Crops || real.ran[i] == 0 {
 			continue
@@ -98,13 +100,13 @@ func TestCropsOfTheLiving(t *testing.T) {
 }
 
 func livingOf(t *testing.T, rows []Row, bands BandNames) (a accepted) {
-	set, err := Samples(rows, Selector{}, bands, nil)
+	set, err := Samples(rows, bands, everything(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	third := map[string]Sample{}
 	if *lifeThird != "" {
-		more, err := Samples(rows, Selector{}, BandNames{NIR: *lifeThird}, nil)
+		more, err := Samples(rows, BandNames{NIR: *lifeThird}, everything(t), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +131,11 @@ func livingOf(t *testing.T, rows []Row, bands BandNames) (a accepted) {
 }
 
 func drawnLiving(t *testing.T, people int) (a accepted) {
-	for _, s := range NewSynthetic(1).Samples(people) {
+	set, err := NewSynthetic(1).Samples(people, SyntheticBands, everything(t), wire.Left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range set {
 		if _, views, err := s.Views(); err == nil {
 			a.add(evidence(views, nil))
 		}

@@ -20,11 +20,11 @@ type Check struct {
 
 // Checks are all checks, in the order in which values are given.
 var Checks = []Check{
-	{Name: "lamps answer", measure: lampsAnswer, Given: &Limits{Min: 0, Max: 0.6, Low: 0, High: 0.4, Width: 0.06}},
-	{Name: "no infrared in colour", measure: onlyWhiteIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Width: 0.03}},
-	{Name: "no white in infrared", measure: onlyInfraredIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Width: 0.03}},
-	{Name: "code in infrared", measure: func(s *scene) float64 { return s.codeError(nir) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Width: 0.03}},
-	{Name: "code in colour", measure: func(s *scene) float64 { return s.codeError(rgb) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Width: 0.03}},
+	{Name: "lamps answer", measure: lampsAnswer, Given: &Limits{Min: 0, Max: 0.6, Low: 0, High: 0.4, Middle: 0, Width: 0.06}},
+	{Name: "no infrared in colour", measure: onlyWhiteIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}},
+	{Name: "no white in infrared", measure: onlyInfraredIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}},
+	{Name: "code in infrared", measure: func(s *scene) float64 { return s.codeError(nir) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Middle: 0, Width: 0.03}},
+	{Name: "code in colour", measure: func(s *scene) float64 { return s.codeError(rgb) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Middle: 0, Width: 0.03}},
 	{Name: "corners add up in infrared", measure: func(s *scene) float64 { return s.sumError(nir) }, Error: true},
 	{Name: "corners add up in colour", measure: func(s *scene) float64 { return s.sumError(rgb) }, Error: true},
 	{Name: "shape by shading", measure: func(s *scene) float64 { return logarithm(s.bent[rgb].spread, 0.1) }},
@@ -36,15 +36,16 @@ var Checks = []Check{
 	{Name: "relief", measure: relief},
 	{Name: "relief is no cylinder", measure: noCylinder},
 	{Name: "reflectance at 850", measure: func(s *scene) float64 { return math.Log(s.albedo(at850)) }},
-	{Name: "water", measure: func(s *scene) float64 { return math.Log(s.albedo(at850) / s.albedo(at940)) }},
-	{Name: "melanin", measure: func(s *scene) float64 { return math.Log(s.albedo(white) / s.albedo(at850)) }},
+	{Name: "water", measure: water},
+	{Name: "melanin", measure: melanin},
 	{Name: "blood", measure: blood},
+	{Name: "haemoglobin", measure: haemoglobin},
 	{Name: "850 like 940", Crops: true, measure: skinIsAlike},
 	{Name: "translucency", Crops: true, measure: translucency},
 	{Name: "two pictures", Crops: true, measure: notOnePicture},
 	{Name: "veins", Crops: true, measure: veins},
 	{Name: "vein spectrum", Crops: true, measure: veinSpectrum},
-	{Name: "motion", measure: motion, Given: &Limits{Min: -0.8, Max: 1.5, Low: -0.2, High: 1.1, Width: 0.15}},
+	{Name: "motion", measure: motion, Given: &Limits{Min: -0.8, Max: 1.5, Low: -0.2, High: 1.1, Middle: 0.45, Width: 0.15}},
 }
 
 // logarithm is that of a positive value, of least where it is less. What

@@ -234,7 +234,7 @@ func TestModelIsWhole(t *testing.T) {
 			t.Errorf("check %d is %q, and the model's %q", i, liveness.Checks[i].Name, l.Name)
 		}
 		names[l.Name] = true
-		if !(l.Min <= l.Low && l.Low < l.High && l.High < l.Max && l.Width > 0 && l.Below > 0 && l.Above > 0) || math.IsInf(l.Max-l.Min, 0) {
+		if !(l.Min <= l.Low && l.Low <= l.Middle && l.Middle < l.High && l.High < l.Max && l.Less >= 0 && l.More >= 0 && l.Width > 0 && l.Below > 0 && l.Above > 0) || math.IsInf(l.Max-l.Min, 0) {
 			t.Errorf("%+v", l)
 		}
 	}
@@ -249,7 +249,7 @@ func TestScoreFalls(t *testing.T) {
 	for i, l := range m.Checks {
 		values := make([]float64, len(m.Checks))
 		for k := range values {
-			values[k] = (m.Checks[k].Low + m.Checks[k].High) / 2
+			values[k] = m.Checks[k].Middle
 		}
 		if m.Sum(values) != 0 {
 			t.Fatal("the middle has a score")

@@ -5,30 +5,33 @@ import "math"
 // Model is what was learnt from presentations. The zero Model refuses.
 type Model struct {
 	Checks []Limits // of each check, in the order of Checks
-	Bias   float64  // the score of a palm in the middle of all living ones
+	Bias   float64  // the score of a palm whose every value is in the middle
 }
 
 // Limits are one check's part of a model. Living palms have values between
-// Min and Max; between Low and High, where most are, the score is 0, and beyond it
-// falls: by Below or Above for every Width, squared.
+// Min and Max. The score falls from Middle on by Less or More for every Width,
+// and beyond Low and High by Below or Above for every Width, squared.
 type Limits struct {
 	Name         string
 	Min, Max     float64
 	Low, High    float64
+	Middle       float64
 	Width        float64
+	Less, More   float64
 	Below, Above float64
 }
 
-// Off is by how many widths a value lies below and above the middle.
-func (l *Limits) Off(v float64) (below, above float64) {
-	return max(0, l.Low-v) / l.Width, max(0, v-l.High) / l.Width
+// Off is by how many widths a value lies below and above the middle, and
+// below and above where most living palms are.
+func (l *Limits) Off(v float64) (less, more, below, above float64) {
+	return max(0, l.Middle-v) / l.Width, max(0, v-l.Middle) / l.Width, max(0, l.Low-v) / l.Width, max(0, v-l.High) / l.Width
 }
 
 // score is what a value adds to the verdict's: 0 or less, and less the
-// farther the value is from living ones.
+// farther the value is from the middle.
 func (l *Limits) score(v float64) float64 {
-	below, above := l.Off(v)
-	return -l.Below*below*below - l.Above*above*above
+	less, more, below, above := l.Off(v)
+	return -l.Less*less - l.More*more - l.Below*below*below - l.Above*above*above
 }
 
 // Sum is the score of values without the bias. One that is not a number makes

@@ -29,6 +29,28 @@ func blood(s *scene) float64 {
 	return math.Log(median(v))
 }
 
+// haemoglobin is the amount of blood whatever the tone of the skin is: the
+// logarithm of red over green, less what melanin explains of it as red over
+// 850 nm shows melanin. Melanin's absorption falls as the wavelength to the
+// power 3.48 (Jacques 2013, section 3.2): from 530 to 610 nm by 0.92 of what it falls by
+// from 610 to 850 nm, where haemoglobin hardly absorbs. What is left is blood
+// (Tsumura et al. 1999, "Independent-component analysis of skin color image"),
+// which paint lacks, and hands without blood flow.
+func haemoglobin(s *scene) float64 {
+	redOverGreen := blood(s)
+	redOver850 := redOverGreen + math.Log(s.albedo(white)/s.albedo(at850))
+	return redOverGreen + 0.92*redOver850
+}
+
+// water is the logarithm of 850 over 940 nm, less what melanin explains of it,
+// whose absorption falls between the two by 0.136 of what it falls by from 610 to
+// 850 nm. Water absorbs six times as much at 940 nm as at 850 nm (Hale and Querry 1973,
+// table 1), and skin is mostly water; paper, rubber and wax are not.
+func water(s *scene) float64 { return math.Log(s.albedo(at850)/s.albedo(at940)) - 0.136*melanin(s) }
+
+// melanin is the logarithm of red over 850 nm: the tone of the skin.
+func melanin(s *scene) float64 { return blood(s) + math.Log(s.albedo(white)/s.albedo(at850)) }
+
 // skinIsAlike is how alike the detail at 850 and at 940 nm is. Melanin and
 // both haemoglobins absorb about alike at the two (Jacques 2013, figures 4 and
 // 7), so one palm shows the same there, in shots taken one after the other;

@@ -5,6 +5,7 @@ package fit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -21,7 +22,7 @@ type Presentation struct {
 const (
 	// accepted is the share of living palms that the model is to accept by
 	// their score, beside what single limits take away.
-	accepted = 0.9975
+	accepted = 0.995
 
 	// prior is what a check counts before any attack is seen: living values
 	// fall off as a normal distribution's do, exp(-x²/2) beyond the middle, and checks are not
@@ -30,11 +31,16 @@ const (
 
 	// trust is how strongly weights are held to the prior: species that nobody
 	// has shown yet are refused by checks that the known ones did not need.
-	trust = 0.02
+	trust = 0.003
+
+	perCheck = 4 // weights of a check: less, more, below, above
 
 	farthest = 6 // widths: nothing counts as farther off, in learning
-	rounds   = 400
+	rounds   = 1500
 )
+
+// priors are what the weights of a check are before any attack is seen.
+var priors = [perCheck]float64{0, 0, prior, prior}
 
 // Model fits limits to the living palms, and weights to the living and the
 // attacks: a logistic regression whose features grow with the distance from
@@ -85,7 +91,7 @@ func limits(c *liveness.Check, living []Presentation, i int) liveness.Limits {
 	for k, p := range living {
 		v[k] = p.Values[i]
 	}
-	l := liveness.Limits{Name: c.Name, Low: quantile(v, 0.1), High: quantile(v, 0.9)}
+	l := liveness.Limits{Name: c.Name, Low: quantile(v, 0.1), High: quantile(v, 0.9), Middle: quantile(v, 0.5)}
 	l.Width = max((l.High-l.Low)/2.56, 1e-3) // of a normal distribution: its deviation
 	// The tails of living palms are not always as short as a normal
 	// distribution's, so a width is at least what takes 1 in 1000 three of them out.
@@ -93,7 +99,7 @@ func limits(c *liveness.Check, living []Presentation, i int) liveness.Limits {
 	l.Min = min(slices.Min(v)-l.Width/2, l.Low-3.5*l.Width)
 	l.Max = max(slices.Max(v)+l.Width/2, l.High+3.5*l.Width)
 	if c.Error {
-		l.Low, l.Min = 0, -l.Width
+		l.Low, l.Middle, l.Min = 0, 0, -l.Width
 	}
 	l.Below, l.Above = prior, prior
 	return l
@@ -111,15 +117,18 @@ func quantile(v []float64, q float64) float64 {
 // regress learns the weights.
 func regress(m *liveness.Model, data []Presentation) {
 	x, y, weight := features(m, data)
-	w := make([]float64, 2*len(m.Checks))
+	w := make([]float64, perCheck*len(m.Checks))
 	for i := range w {
-		w[i] = prior
+		w[i] = priors[i%perCheck]
 	}
 	bias := 3.0
 	// Features are squares up to 36, so the steps are small; each coordinate's
 	// is scaled by what has been seen of its slope (Duchi et al. 2011, AdaGrad).
 	seen := make([]float64, len(w)+1)
-	for range rounds {
+	for round := range rounds {
+		if round%100 == 99 {
+			stress(data, x, w, bias, weight)
+		}
 		slope := make([]float64, len(w)+1)
 		for k, row := range x {
 			score := bias
@@ -133,31 +142,60 @@ func regress(m *liveness.Model, data []Presentation) {
 			}
 		}
 		for i := range w {
-			slope[i] += trust * (w[i] - prior)
+			slope[i] += trust * (w[i] - priors[i%perCheck])
 			seen[i] += slope[i] * slope[i]
-			w[i] = max(0.05, min(5, w[i]-0.05*slope[i]/math.Sqrt(seen[i]+1e-12)))
+			w[i] = max(priors[i%perCheck]/6, min(5, w[i]-0.05*slope[i]/math.Sqrt(seen[i]+1e-12)))
 		}
 		seen[len(w)] += slope[len(w)] * slope[len(w)]
 		bias -= 0.1 * slope[len(w)] / math.Sqrt(seen[len(w)]+1e-12)
 	}
 	for i := range m.Checks {
-		m.Checks[i].Below, m.Checks[i].Above = w[2*i], w[2*i+1]
+		l, v := &m.Checks[i], w[perCheck*i:]
+		l.Less, l.More, l.Below, l.Above = v[0], v[1], v[2], v[3]
 	}
 }
 
-// features are by how much each presentation is off, squared, what it is (1
-// living), and what it counts.
+// stress shares the attacks' half of the weight among the species by how badly
+// each is told from the living so far, for the worst one is what counts.
+func stress(data []Presentation, x [][]float64, w []float64, bias float64, weight []float64) {
+	loss, count := map[string]float64{}, map[string]float64{}
+	for k, p := range data {
+		if p.Species == "" {
+			continue
+		}
+		score := bias
+		for i, f := range x[k] {
+			score -= w[i] * f
+		}
+		loss[p.Species] += math.Log1p(math.Exp(score))
+		count[p.Species]++
+	}
+	names := slices.Sorted(maps.Keys(count)) // one order, so that sums come out the same
+	sum := 0.0
+	for _, s := range names {
+		loss[s] = 0.02 + loss[s]/count[s]
+		sum += loss[s]
+	}
+	for k, p := range data {
+		if p.Species != "" {
+			weight[k] = 0.5 * loss[p.Species] / sum / count[p.Species]
+		}
+	}
+}
+
+// features are by how much each presentation is off, what it is (1 living),
+// and what it counts.
 func features(m *liveness.Model, data []Presentation) (x [][]float64, y, weight []float64) {
 	count := map[string]float64{}
 	for _, p := range data {
 		count[p.Species]++
 	}
 	for _, p := range data {
-		row := make([]float64, 0, 2*len(m.Checks))
+		row := make([]float64, 0, perCheck*len(m.Checks))
 		for i := range m.Checks {
-			below, above := m.Checks[i].Off(p.Values[i])
+			less, more, below, above := m.Checks[i].Off(p.Values[i])
 			below, above = min(below, farthest), min(above, farthest)
-			row = append(row, below*below, above*above)
+			row = append(row, min(less, farthest), min(more, farthest), below*below, above*above)
 		}
 		x = append(x, row)
 		if p.Species == "" {
@@ -181,7 +219,7 @@ func round(m *liveness.Model) {
 	five(&m.Bias)
 	for i := range m.Checks {
 		l := &m.Checks[i]
-		for _, v := range []*float64{&l.Min, &l.Max, &l.Low, &l.High, &l.Width, &l.Below, &l.Above} {
+		for _, v := range []*float64{&l.Min, &l.Max, &l.Low, &l.High, &l.Middle, &l.Width, &l.Less, &l.More, &l.Below, &l.Above} {
 			five(v)
 		}
 	}

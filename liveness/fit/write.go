@@ -19,8 +19,8 @@ func Write(w io.Writer, m *liveness.Model, note string) error {
 	fmt.Fprintf(&b, "// Fitted is the model of this release, learnt from %s.\n", note)
 	fmt.Fprintf(&b, "var Fitted = &Model{\nBias: %s,\nChecks: []Limits{\n", number(m.Bias))
 	for _, l := range m.Checks {
-		fmt.Fprintf(&b, "{Name: %q, Min: %s, Max: %s, Low: %s, High: %s, Width: %s, Below: %s, Above: %s},\n",
-			l.Name, number(l.Min), number(l.Max), number(l.Low), number(l.High), number(l.Width), number(l.Below), number(l.Above))
+		fmt.Fprintf(&b, "{Name: %q, Min: %s, Max: %s, Low: %s, High: %s, Middle: %s, Width: %s, Less: %s, More: %s, Below: %s, Above: %s},\n",
+			l.Name, number(l.Min), number(l.Max), number(l.Low), number(l.High), number(l.Middle), number(l.Width), number(l.Less), number(l.More), number(l.Below), number(l.Above))
 	}
 	b.WriteString("},\n}\n")
 	src, err := format.Source(b.Bytes())
