@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"volar/firmware/provision/rehearsal"
 )
@@ -142,5 +143,41 @@ func TestDoctorAtAPort(t *testing.T) {
 	all = examine(ctx, lineFlags{port: path}, t.TempDir(), t.TempDir())
 	if a := sick(all); a != (finding{}) || !strings.Contains(all[len(all)-1].Says, unitSerial) {
 		t.Errorf("a port with a unit: %+v", all)
+	}
+}
+
+// TestOpenLineKeepsDTR: a port that is closed leaves DTR as it is, because
+// dropping it resets some boards.
+func TestOpenLineKeepsDTR(t *testing.T) {
+	_, path := terminal(t)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	flags := func() uint32 {
+		s, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Cflag
+	}
+	s, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Cflag |= unix.HUPCL
+	if err := unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, s); err != nil || flags()&unix.HUPCL == 0 {
+		t.Fatal("HUPCL is not set: ", err)
+	}
+	p, err := openLine(path, 115200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil || flags()&unix.HUPCL != 0 {
+		t.Errorf("closing the port drops DTR: %v", err)
+	}
+	if _, err := openLine("/dev/null", 115200); err == nil {
+		t.Error("a file that is no terminal was opened")
 	}
 }

@@ -91,9 +91,10 @@ func (p *provisioning) run(ctx context.Context) error {
 	}
 }
 
-// away waits until another unit than this one answers.
+// away waits until another unit than this one answers, or this one again
+// after it was away.
 func (p *provisioning) away(ctx context.Context, serial string) error {
-	for {
+	for gone := false; ; {
 		select {
 		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
@@ -104,10 +105,11 @@ func (p *provisioning) away(ctx context.Context, serial string) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			gone = true
 			continue
 		}
 		l.close()
-		if l.status.Serial != serial {
+		if gone || l.status.Serial != serial {
 			return nil
 		}
 	}

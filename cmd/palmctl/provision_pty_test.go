@@ -132,7 +132,7 @@ func TestResetOverAPTY(t *testing.T) {
 	ctx, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
 	go func() { _ = u.Serve(ctx, master) }()
-	palmctl(t, exitDone, "provision", plan, "--port", path, "--yes", "--json")
+	palmctl(t, exitDone, "provision", plan, "--port", path, "--yes", "--json", "--series")
 
 	with := func(number uint64, rights prov.Rights) []string {
 		s.sign(unitSerial, number, rights)

@@ -193,6 +193,9 @@ func (s *server) confirm(part string, sum [32]byte) error {
 	if c.Part != part || sha256.Sum256(c.Value) != sum {
 		return refuse(prov.CodeInvalid, "what was committed is another value")
 	}
+	if err := s.valid(part, c.Value); err != nil { // it may be of another session, with another ticket
+		return err
+	}
 	err = s.change(func(r *record) {
 		switch part {
 		case prov.PartSettings:

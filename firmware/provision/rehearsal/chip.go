@@ -110,12 +110,25 @@ func (c *Chip) Activate(credential, secret []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain := make([]byte, len(credential)-34)
-	cipher.NewCFBDecrypter(block, make([]byte, 16)).XORKeyStream(plain, credential[34:])
+	plain := uncfb(block, credential[34:])
 	if len(plain) < 2 || int(binary.BigEndian.Uint16(plain)) != len(plain)-2 {
 		return nil, errChip
 	}
 	return plain[2:], nil
+}
+
+// uncfb decrypts in cipher feedback mode from a block of zeros, as a TPM does
+// (part 1, annex B.4).
+func uncfb(block cipher.Block, sealed []byte) []byte {
+	plain, before := make([]byte, len(sealed)), make([]byte, block.BlockSize())
+	for i := range sealed {
+		if i%len(before) == 0 {
+			block.Encrypt(before, before)
+		}
+		plain[i] = sealed[i] ^ before[i%len(before)]
+		before[i%len(before)] = sealed[i]
+	}
+	return plain
 }
 
 // Quote implements provision.Chip.
