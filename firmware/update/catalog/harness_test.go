@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -113,7 +114,9 @@ func (s *site) reopen() {
 func (s *site) bundle(board, name string, serial, from uint64) string {
 	s.t.Helper()
 	parts := func(n uint64) bundle.System {
-		return bundle.System{Serial: n, Parts: [2][]byte{fmt.Appendf(nil, "boot of %d", n), bytes.Repeat(fmt.Appendf(nil, "root of %d ", n), 20_000)}}
+		root := make([]byte, 20<<10)
+		rand.NewChaCha8([32]byte{1}).Read(root)
+		return bundle.System{Serial: n, Parts: [2][]byte{fmt.Appendf(nil, "boot of %d", n), fmt.Appendf(root, "root of %d", n)}}
 	}
 	var base *bundle.System
 	if from != 0 {
