@@ -186,7 +186,7 @@ type Counter interface {
 type Slots interface {
 	Running() string
 	WriteOther(ctx context.Context, r io.Reader) error
-	TryOther() error // boot the other slot once, then fall back
+	TryOther() error // boot the other slot on trial, then fall back unless it was confirmed
 	Confirm() error  // keep the running slot
 }
 
