@@ -422,6 +422,40 @@ func TestImprov(t *testing.T) {
 	})
 }
 
+// TestLocked: a unit whose secret does not open says so, and can be reset,
+// and nothing else.
+func TestLocked(t *testing.T) {
+	with(t, func(r *rig) {
+		r.cable.Pull()
+		synctest.Wait()
+		r.cable = rehearsal.NewCable(1, rehearsal.Faults{})
+		line, resets := r.cable.Unit, 0
+		go func() {
+			port := prov.NewPort(line)
+			defer port.Close()
+			_ = provision.ServeLocked(context.Background(), port, provision.Locked{Serial: serial, Board: "b", Version: "1", Slot: "a", Built: time.Unix(946000000, 0),
+				Authority: rehearsal.Authority.Public().(ed25519.PublicKey), Chip: r.unit.Chip, Why: "other firmware", Reset: func() error { resets++; return nil }, Restart: func() {}})
+		}()
+		ctx := context.Background()
+		r.client = prov.NewClient(ctx, r.cable.Bench, nil)
+		st, err := r.client.Status(ctx)
+		if err != nil || !strings.HasPrefix(st.Seen, "locked: other firmware") {
+			r.Fatalf("%+v, %v", st, err)
+		}
+		if err := r.open(func(t *prov.Ticket) { t.Rights = prov.MayReset | prov.MayProvision | prov.MayUpdate | prov.MayReadLogs }); err != nil {
+			r.Fatal(err)
+		}
+		for v := prov.Prove; v.String() != "no verb"; v++ {
+			if err := r.do(v, nil); v != prov.Forget && code(err) != prov.CodeState {
+				r.Errorf("%v: %v", v, err)
+			}
+		}
+		if err := r.do(prov.Forget, prov.Part{Name: "reset"}); err != nil || resets != 1 || !r.unit.Chip.Wiped() {
+			r.Errorf("reset: %v, %d resets", err, resets)
+		}
+	})
+}
+
 // TestKeysOfASecret: the keys of a unit's secret differ and stay.
 func TestKeysOfASecret(t *testing.T) {
 	secret := bytes.Repeat([]byte{1}, provision.SecretSize)

@@ -56,8 +56,7 @@ func (s *server) saw(_ context.Context, body []byte) ([]byte, error) {
 		return nil, refuse(prov.CodeState, "test %q has not asked for a person", t.Name)
 	}
 	r := done[i]
-	r.Passed = t.Passed
-	if !t.Passed {
+	if r.Passed, r.Says = t.Passed, "seen by the person at the bench"; !t.Passed {
 		r.Says = "the person at the bench did not see it"
 	}
 	return s.keepTest(r)

@@ -102,19 +102,14 @@ func (u *Unit) Seal(secret []byte, pcr8 [32]byte, floor uint64) (sealed []byte, 
 
 // Unseal opens what Seal made for the firmware that runs.
 func (u *Unit) Unseal(sealed []byte) (secret []byte, err error) {
-	var f unitSealed
-	if len(sealed) > MaxUnitSealed {
-		return nil, fmt.Errorf("tpm: unseal: %w: %d bytes, at most %d", ErrNotHere, len(sealed), MaxUnitSealed)
-	}
-	bad := unitCodec.Unmarshal(sealed, &f)
-	noted, bad2 := tpm2.Unmarshal[tpm2.TPMTPublic](f.Storage)
+	f, noted, malformed := parseUnitSealed(sealed)
 	err = u.chip.do("open the unit's secret", func(t transport.TPM) error {
 		storage, err := u.storage(t)
 		switch {
-		case err != nil:
+		case err != nil: // ErrWiped says more than that the bytes are none
 			return err
-		case bad != nil || bad2 != nil || f.Version != 1:
-			return ErrNotHere
+		case malformed != nil:
+			return malformed
 		case string(storage) != string(f.Storage):
 			return fmt.Errorf("%w: another storage key", ErrNotHere)
 		}
@@ -123,6 +118,23 @@ func (u *Unit) Unseal(sealed []byte) (secret []byte, err error) {
 		return err
 	})
 	return secret, err
+}
+
+// parseUnitSealed reads what Seal gave, and the storage key noted in it.
+func parseUnitSealed(b []byte) (f unitSealed, storage *tpm2.TPMTPublic, err error) {
+	if len(b) > MaxUnitSealed {
+		return f, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrNotHere, len(b), MaxUnitSealed)
+	}
+	if err = unitCodec.Unmarshal(b, &f); err == nil && f.Version != 1 {
+		err = fmt.Errorf("version %d, want 1", f.Version)
+	}
+	if err == nil {
+		storage, err = tpm2.Unmarshal[tpm2.TPMTPublic](f.Storage)
+	}
+	if err != nil {
+		return unitSealed{}, nil, fmt.Errorf("%w: %w", ErrNotHere, err)
+	}
+	return f, storage, nil
 }
 
 // unseal loads the object and goes through tpm.FirmwareSeal's policy.

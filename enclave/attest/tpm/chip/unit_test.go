@@ -238,3 +238,19 @@ func (d dying) Send(command []byte) ([]byte, error) {
 	}
 	return d.TPMCloser.Send(command)
 }
+
+func FuzzUnitSealed(f *testing.F) {
+	good, err := unitCodec.Marshal(unitSealed{Version: 1, Storage: []byte{1}, Most: 3, Object: Object{Public: []byte{2}, Private: []byte{3}}})
+	must(f, err)
+	f.Add(good)
+	f.Add(make([]byte, MaxUnitSealed+1))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s, _, err := parseUnitSealed(in)
+		if err != nil {
+			return
+		}
+		if out, err := unitCodec.Marshal(s); err != nil || !bytes.Equal(in, out) {
+			t.Errorf("two encodings of one sealed secret: %v", err)
+		}
+	})
+}
