@@ -16,14 +16,16 @@ type Pulse struct {
 // those that matter here.
 const maxLine = 4 << 10
 
-// Line takes one line of JSON, as firmware.Trace is printed. A line of
-// anything else changes nothing.
+// Line takes one line of JSON, as palmd prints them: "ready" once all parts of
+// the board are open, then what the firmware does. A line of anything else
+// changes nothing.
 func (p *Pulse) Line(line []byte, now time.Time) {
 	var said struct{ Kind, To string }
-	if len(line) > maxLine || json.Unmarshal(line, &said) != nil || said.Kind != "state" {
+	if len(line) > maxLine || json.Unmarshal(line, &said) != nil {
 		return
 	}
 	switch {
+	case said.Kind != "state" && said.Kind != "ready":
 	case said.To == "down" || said.To == "off" || said.To == "blank":
 		p.since = time.Time{}
 	case p.since.IsZero():

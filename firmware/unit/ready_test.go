@@ -16,6 +16,8 @@ func TestPulse(t *testing.T) {
 	}{
 		{`{"kind":"cue","to":"idle"}`, 0},
 		{`palmd: no JSON`, 0},
+		{`{"kind":"ready","board":"qemu-virt"}`, time.Second},
+		{`{"kind":"state","to":"down"}`, 0},
 		{`{"kind":"state","to":"idle"}`, time.Second},
 		{`{"kind":"state","to":"approach"}`, 2 * time.Second},
 		{`{"kind":"state","to":"down"}`, 0},

@@ -41,7 +41,7 @@ func Missing() error {
 // Unit is a device that may be switched on: a folder with its disk and its
 // TPM.
 type Unit struct {
-	Dir    string // disk.img and tpm/ are in it
+	Dir    string // disk.img and tpm/ are in it, and console.log
 	Loader string // the boot loader in the machine's flash
 	Stage  string // Unix socket of the simulator that is the unit's cameras; "": none
 }
@@ -114,7 +114,11 @@ func (u Unit) Start(ctx context.Context) (m *Machine, err error) {
 	}
 	var said bytes.Buffer
 	m.qemu = child("qemu-system-aarch64", m.arguments()...)
-	m.qemu.Stdout, m.qemu.Stderr = m.Console, &said
+	kept, err := os.OpenFile(filepath.Join(u.Dir, "console.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return m, fmt.Errorf("vm: %w", err)
+	}
+	m.qemu.Stdout, m.qemu.Stderr = io.MultiWriter(kept, m.Console), &said
 	if u.Stage != "" {
 		m.qemu.Env = append(os.Environ(), stageVariable+"="+u.Stage)
 	}
@@ -123,6 +127,7 @@ func (u Unit) Start(ctx context.Context) (m *Machine, err error) {
 	}
 	go func() {
 		m.qemu.Wait()
+		kept.Close()
 		m.Console.close()
 		close(m.ended)
 	}()
