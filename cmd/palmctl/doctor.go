@@ -177,10 +177,13 @@ func examineHolders(path, proc string) finding {
 		return a
 	}
 	var names []string
-	for _, h := range holders {
+	for _, h := range holders[:min(len(holders), 4)] {
 		names = append(names, fmt.Sprintf("%s (process %d)", h.name, h.pid))
 	}
 	a.Says = path + " is held by " + strings.Join(names, ", ")
+	if more := len(holders) - len(names); more > 0 {
+		a.Says += fmt.Sprintf(" and %d more", more)
+	}
 	a.Do = fmt.Sprintf("end it: 'kill %d', or close its window", holders[0].pid)
 	if strings.HasPrefix(holders[0].name, "ModemManager") {
 		a.Do = "'sudo systemctl stop ModemManager': it takes every new serial port for a modem"
