@@ -156,14 +156,15 @@ func (r *PADReport) species(k Instruments, list []Presentation, m, blind *livene
 			continue
 		}
 		s.Judged++
-		r.scores[k.Name] = append(r.scores[k.Name], scoreOf(m, p.Values))
-		if m.Accepts(p.Values) {
+		v := m.Weigh(p.Values)
+		r.scores[k.Name] = append(r.scores[k.Name], scoreOf(v))
+		if v.Live() {
 			s.Accepted++
 			if p.Matched {
 				s.Impostor++
 			}
 		} else {
-			spoke[loudest(m, p.Values)]++
+			spoke[loudest(v)]++
 		}
 		if blind.Accepts(p.Values) {
 			s.LeftOut++
@@ -199,30 +200,25 @@ func loudestOf(spoke map[string]int, n int) (out []Refuser) {
 const hopeless = -60
 
 // scoreOf is a sample's score, by which a threshold trades attacks against hands.
-func scoreOf(m *liveness.Model, values []float64) float64 {
-	if len(values) != len(m.Checks) {
-		return hopeless
-	}
-	for i, v := range values {
-		if c := &m.Checks[i]; !(v >= c.Min && v <= c.Max) {
+func scoreOf(v liveness.Verdict) float64 {
+	for _, c := range v.Results {
+		if !c.Pass() {
 			return hopeless
 		}
 	}
-	return max(m.Sum(values)+m.Bias, hopeless)
+	if len(v.Results) == 0 {
+		return hopeless
+	}
+	return max(v.Score, hopeless)
 }
 
-// loudest is the check that speaks most against a sample.
-func loudest(m *liveness.Model, values []float64) string {
-	name, most := "evidence is missing", -1.0
-	for i, v := range values {
-		c := &m.Checks[i]
-		below, above := c.Off(v)
-		against := c.Below*below*below + c.Above*above*above
-		if math.IsNaN(v) {
-			against = math.Inf(1)
-		}
-		if against > most {
-			name, most = c.Name, against
+// loudest is the check that speaks most against a sample: one that it does
+// not pass before one that weighs.
+func loudest(v liveness.Verdict) string {
+	name, failed, least := "evidence is missing", false, math.Inf(1)
+	for _, c := range v.Results {
+		if fails := !c.Pass(); fails && !failed || fails == failed && c.Score < least {
+			name, failed, least = c.Name, fails, c.Score
 		}
 	}
 	return name
@@ -233,9 +229,10 @@ func (r *PADReport) living(list []Presentation, m *liveness.Model) {
 	groups := map[string]*LivingRates{all: {Group: all}}
 	for i := range list {
 		p := &list[i]
-		accepted := p.Refused == "" && m.Accepts(p.Values)
+		v := m.Weigh(p.Values)
+		accepted := p.Refused == "" && v.Live()
 		if p.Refused == "" {
-			r.scores[""] = append(r.scores[""], scoreOf(m, p.Values))
+			r.scores[""] = append(r.scores[""], scoreOf(v))
 		}
 		for _, name := range append([]string{all}, p.Traits...) {
 			g := groups[name]

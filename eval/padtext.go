@@ -16,9 +16,12 @@ func (r *PADReport) WriteText(w io.Writer) error {
 			upTo(s.APCER, s.APCERBounds, s.Judged), upTo(s.LeftOutAPCER, s.LeftOutBounds, s.Judged),
 			upTo(s.IAPAR, s.IAPARBounds, s.Presented), 100*float64(s.Matched)/float64(s.Presented))
 	}
-	fmt.Fprint(t, "\n\t\t\t\t\t\t\t\t\t\nliving hands\tn\tnot acquired\tjudged\trefused\tBPCER % (95 %)\t\t\t\t\n")
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprint(t, "\nliving hands\tn\tnot acquired\tjudged\trefused\tBPCER % (95 %)\t\n")
 	for _, g := range r.Living {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t\t\t\t\n", g.Group, g.Presented, g.Silent, g.Judged, g.Refused, upTo(g.BPCER, g.BPCERBounds, g.Judged))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t\n", g.Group, g.Presented, g.Silent, g.Judged, g.Refused, upTo(g.BPCER, g.BPCERBounds, g.Judged))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -35,5 +38,5 @@ func upTo(rate float64, b Bounds, n int) string {
 	if n == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.2g (to %.2g)", 100*rate, 100*b[1])
+	return fmt.Sprintf("%.3g (to %.3g)", 100*rate, 100*b[1])
 }

@@ -45,16 +45,19 @@ func (m *Model) Sum(values []float64) float64 {
 }
 
 // Accepts tells whether values, as Measure gives them, are a living palm's.
-func (m *Model) Accepts(values []float64) bool {
+func (m *Model) Accepts(values []float64) bool { return m.Weigh(values).Live() }
+
+// Weigh is the verdict on values, as Measure gives them; on others it is the zero one.
+func (m *Model) Weigh(values []float64) Verdict {
 	if len(values) != len(Checks) {
-		return false
+		return Verdict{}
 	}
 	v := Verdict{Results: make([]Result, len(Checks))}
 	for i, c := range Checks {
 		v.Results[i] = Result{Name: c.Name, Ran: !math.IsNaN(values[i]) && !math.IsInf(values[i], 0), Value: values[i]}
 	}
 	m.weigh(&v)
-	return v.Live()
+	return v
 }
 
 // weigh fills in what follows from the values.
