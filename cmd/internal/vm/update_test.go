@@ -162,3 +162,55 @@ func (l *lab) refused(t *testing.T, h *house, u Unit, runs string, bundles map[s
 		return fmt.Sprintf("slot %s, version %s, as before; both refused", slot, runs)
 	})
 }
+
+// delta brings a system as what changed from the one that runs.
+func (l *lab) delta(t *testing.T, u Unit, version string) {
+	l.note.run(t, "update by what changed", func(t *testing.T) string {
+		u.Stage = newStage(t).socket
+		m := l.start(t, u)
+		up(t, m)
+		start := time.Now()
+		event(t, m, "offered")
+		slot, runs := up(t, m)
+		if runs != version {
+			t.Fatalf("slot %s, version %s came up", slot, runs)
+		}
+		await(t, m, `msg=update event=raised state=idle`)
+		l.note.since("delta update, offer to kept", start)
+		m.Cut()
+		return fmt.Sprintf("slot %s, version %s, kept", slot, runs)
+	})
+}
+
+// ill brings a system whose device program does not run: the unit must find
+// that out, and go back.
+func (l *lab) ill(t *testing.T, u Unit, version string) {
+	l.note.run(t, "a new system that does not work", func(t *testing.T) string {
+		u.Stage = newStage(t).socket
+		m := l.start(t, u)
+		was, old := up(t, m)
+		event(t, m, "new runs")
+		event(t, m, "ill")
+		slot, runs := up(t, m)
+		event(t, m, "cleaned")
+		m.Cut()
+		s := bootState(t, u)
+		if slot != was || runs != old || s.First != was || s.Of(bootstate.Other(was)).Status != bootstate.Bad {
+			t.Fatalf("slot %s, version %s runs; the block says %+v", slot, runs, s)
+		}
+		return fmt.Sprintf("slot %s, version %s, as before; %s was left", slot, runs, version)
+	})
+}
+
+// broken is a folder of programs whose device program ends at once.
+func (l *lab) broken(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(l.dir, "broken")
+	if err := copyTree(filepath.Join(l.root, "build/image/programs"), dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyTree(filepath.Join(dir, "palminit"), filepath.Join(dir, "palmd")); err != nil { // it runs as process 1 alone
+		t.Fatal(err)
+	}
+	return dir
+}

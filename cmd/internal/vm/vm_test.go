@@ -47,6 +47,22 @@ func TestUnit(t *testing.T) {
 		l.reset(t, h, sealed)
 		l.cutUpdates(t, frozen, "1.1.0")
 	})
+	foreign := filepath.Join(l.dir, "foreign")
+	strangers := filepath.Join(l.dir, "strangers-keys")
+	if _, err := os.Stat(foreign); err == nil {
+		l.refused(t, h, u, "1.1.0", map[string][2]string{
+			"an older system":           {l.bundle(t, "older", first, "", l.keys), filepath.Join(l.keys, "public.pem")},
+			"a system of another maker": {l.bundle(t, "strange", foreign, "", strangers), filepath.Join(strangers, "public.pem")},
+		})
+	}
+	worse := l.build(t, "v3", "1.2.0", l.keys, "--floor", "2", "--programs", l.broken(t))
+	d.add(t, l.bundle(t, "worse", worse, second, l.keys))
+	l.ill(t, l.clone(t, u), "1.2.0")
+	third := l.build(t, "v4", "1.3.0", l.keys, "--floor", "2")
+	part := l.bundle(t, "part", third, second, l.keys)
+	l.note.size(t, "delta update", part)
+	d.add(t, part)
+	l.delta(t, u, "1.3.0")
 }
 
 // images builds the image twice and compares.
