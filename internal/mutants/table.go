@@ -345,6 +345,16 @@ var table = []mutant{
 		Edits:   []edit{{"enclave/attest/tdx/verify.go", "attributes&untrusted != 0 ||", ""}},
 		Package: "enclave/attest/tdx", Run: "TestVerify"},
 
+	{Row: "T11", Name: "a unit whose secret does not open is made new",
+		Edits:   []edit{{"firmware/unit/opening.go", "	case f.Blank, f.Wiped:\n		return Fresh\n	}\n	return Locked", "	}\n	return Fresh"}},
+		Package: "firmware/unit", Run: "TestDecide"},
+	{Row: "T11", Name: "a system is kept whose device program is not ready",
+		Edits:   []edit{{"firmware/unit/health.go", "if h.Sealed && h.Ready < proved {", "if false {"}},
+		Package: "firmware/unit", Run: "TestHealth"},
+	{Row: "T11", Name: "the copy of the keys that holds is written over",
+		Edits:   []edit{{"firmware/unit/keybox/keybox.go", "return b.put(1-last, raw)", "return b.put(last, raw)"}},
+		Package: "firmware/unit/keybox", Run: "TestPowerCutSaving"},
+
 	{Row: "T25", Name: "a lamp may shine as long as it is asked to",
 		Edits:   []edit{{"hal/linux/limit.go", "		if l.held(past, now, d) <= l.MaxOn {", "		if true {"}},
 		Package: "hal/linux", Run: "TestLimitHoldsAlways"},
