@@ -62,12 +62,11 @@ func (r *PADReport) facts() []fact {
 }
 
 func (r *PADReport) speciesTable() table {
-	t := table{Caption: "Attack presentation classification errors, by species", Head: []string{"Species", "Presented", "Non-response", "APCER", "Left out", "IAPAR", "Matcher alone"}}
+	t := table{Caption: "Attack presentation classification errors, by species", Head: []string{"Species", "Non-response", "APCER", "Left out", "IAPAR", "Matcher alone"}}
 	for i := range r.Species {
 		s := &r.Species[i]
 		t.Rows = append(t.Rows, row{s.Name, []cell{
-			{thousands(s.Presented), ""},
-			{share(s.APNRR), most(s.Reasons)},
+			{share(s.APNRR), fmt.Sprintf("%d of %d", s.Silent, s.Presented)},
 			bounded(s.APCER, s.APCERBounds, s.Accepted, s.Judged), bounded(s.LeftOutAPCER, s.LeftOutBounds, s.LeftOut, s.Judged),
 			bounded(s.IAPAR, s.IAPARBounds, s.Impostor, s.Presented),
 			{share(float64(s.Matched) / float64(s.Presented)), ""},
@@ -92,8 +91,7 @@ func most(reasons map[string]int) string {
 	if len(keys) == 0 {
 		return ""
 	}
-	first, _, _ := strings.Cut(keys[0], ",")
-	return first
+	return keys[0]
 }
 
 func (r *PADReport) livingTable() table {
@@ -107,13 +105,13 @@ func (r *PADReport) livingTable() table {
 }
 
 func (r *PADReport) whyTable() table {
-	t := table{Caption: "What each species is, and which check speaks most against it", Head: []string{"Species", "What it is", "Refused by"}}
+	t := table{Caption: "What each species is, and which check speaks most against it", Head: []string{"Species", "What it is", "Gives no sample", "Refused by"}}
 	for _, s := range r.Species {
 		var why []string
 		for _, c := range s.Refusers {
 			why = append(why, fmt.Sprintf("%s %.0f %%", c.Check, 100*c.Share))
 		}
-		t.Rows = append(t.Rows, row{s.Name, []cell{{s.About, ""}, {strings.Join(why, ", "), ""}}})
+		t.Rows = append(t.Rows, row{s.Name, []cell{{s.About, ""}, {most(s.Reasons), ""}, {strings.Join(why, ", "), ""}}})
 	}
 	return t
 }

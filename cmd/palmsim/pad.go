@@ -206,7 +206,7 @@ func (u *padUnit) judged() ([]eval.Presentation, error) {
 	}
 	out := make([]eval.Presentation, 0, len(u.Records))
 	for _, r := range u.Records {
-		p := eval.Presentation{Species: r.Species, Traits: r.Traits, Refused: r.Refused}
+		p := eval.Presentation{Species: r.Species, Traits: r.Traits, Refused: r.reason()}
 		if r.Sample != nil {
 			s, err := padSample(r.Sample)
 			if err != nil {

@@ -108,6 +108,13 @@ func padReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "firmware: sample: ")
 }
 
+// reason is Refused without the details of one presentation.
+func (r *padRecord) reason() string {
+	short, _, _ := strings.Cut(r.Refused, ",")
+	short, _, _ = strings.Cut(short, ": under ")
+	return strings.TrimPrefix(short, "proof: make: ")
+}
+
 // padKey names a unit: which people, and how many living hands beside the attacks.
 type padKey struct {
 	seed   uint64

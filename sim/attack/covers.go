@@ -250,8 +250,8 @@ func gelatin(m *maker) *Attack {
 		r.through[i] *= float32(math.Sqrt(float64(water(mu))))
 	}
 	r.ink, r.moulded, r.drawn, r.visible = m.drawingInk(), float32(m.between(0.4, 1)), float32(m.between(0, 0.6)), float32(m.between(0, 0.5))
-	film := m.between(0.02, 0.04)
-	f := palm.Finish{Film: [2]float64{film, film}, Polish: [2]float64{m.between(0, 0.01), 0},
+	film := m.between(0.008, 0.028) // Fresnel at a refractive index of 1.37, less where it has dried
+	f := palm.Finish{Film: [2]float64{film, film}, Polish: [2]float64{m.between(0, 0.006), 0},
 		Wrap: [2]float64{m.between(0.12, 0.25), m.between(0.25, 0.4)}, Lean: [2]float64{0.8, 0.65}}
 	form := palm.Form{Follow: m.between(0.85, 1), Bridge: 1 + thick, Crease: m.between(0, 0.15), Fold: m.between(8, 20), Seed: m.rng.Uint64()}
 	return m.wear(r, form, f, m.window(-33, 72))
@@ -325,17 +325,21 @@ func underPrint(m *maker) *Attack {
 	}))
 }
 
-// bloodless is a hand without blood flow: cut off, or bound for long. What
-// blood took away in green and blue comes back, the veins are empty or hold
-// blood without oxygen, which is darker in red and at 850 nm (its peak at
-// 760 nm reaches there); the skin dries and cools, and nothing trembles.
+// bloodless is a hand without blood flow: cut off, or bound for long. A limb
+// that is raised or squeezed keeps a quarter to half of its blood (Blond and
+// Madsen 2002), one that has bled dry less. What blood took away in green
+// and blue comes back; what stays has lost most of its oxygen within minutes, and
+// so has the blood in the veins, which are not full. The skin dries and cools, and nothing trembles.
 func bloodless(m *maker) *Attack {
 	left := m.between(0.05, 0.5)  // blood that stays in the skin
 	full := m.between(0.05, 0.55) // of the veins
 	dry := m.between(0.9, 1)      // of the skin's water, by which 940 nm is darker
-	livid := m.between(0, 0.5)    // share of what stays that has lost its oxygen
+	livid := m.between(0.4, 1)    // share of what stays that has lost its oxygen
+	// Optical densities of a usual amount of blood, three quarters of it with
+	// oxygen, as in sim/palm, and of the same amount with none: times 2.7, 1.0,
+	// 0.6, 0.72 and 0.65 (Prahl 1998, extinction at 610, 530, 460, 850, 940 nm).
 	loss := palm.Reflectance{0.06, 0.42, 0.47, 0.05, 0.05}
-	reduced := palm.Reflectance{0.30, 0.44, 0.45, 0.06, 0.04}
+	reduced := palm.Reflectance{0.16, 0.42, 0.28, 0.036, 0.033}
 	vein := palm.Reflectance{0.035, 0.02, 0, 0.27, 0.235}
 	f := palm.Finish{Rough: [2]float64{0.01, 0.008}, Film: [2]float64{0.004, 0.003}, Wrap: [2]float64{0.12, 0.3}, Lean: [2]float64{0.8, 0.65}}
 	f.Rough[hal.RGB] *= m.between(0.6, 1.6)
