@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -72,4 +73,45 @@ func TestFalseUnits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingSecretOnTheLine: whoever listens to the line learns neither the
+// network's password nor the settings, the certificate or the ticket.
+func TestNothingSecretOnTheLine(t *testing.T) {
+	const password = "correct horse battery"
+	s := newShop(t)
+	s.plan.WiFi, s.plan.password = "dock", password
+	ticket, err := s.plan.ticket(unitSerial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		u := rehearsal.NewUnit(unitSerial)
+		c := rehearsal.NewCable(1, rehearsal.Faults{})
+		if _, err := s.attempt(u, c); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := u.Applied()
+		if got.Settings == nil || got.Settings.Password != password {
+			t.Fatal("the unit was not told the password")
+		}
+		toBench, toUnit := c.Heard()
+		packets := 0
+		for _, heard := range [][]byte{toBench, toUnit} {
+			var scan prov.Scanner
+			for _, e := range scan.Push(heard) {
+				if e.Packet != nil {
+					packets++
+				}
+				for what, secret := range map[string][]byte{"password": []byte(password), "certificate": got.Settings.Credential, "policy": s.plan.policy, "gateway": []byte(s.plan.Gateway), "ticket": ticket} {
+					if bytes.Contains(e.Packet, secret) || bytes.Contains([]byte(e.Line), secret) {
+						t.Errorf("the %s is on the line", what)
+					}
+				}
+			}
+		}
+		if packets < 40 {
+			t.Errorf("only %d packets were heard", packets)
+		}
+	})
 }

@@ -132,6 +132,12 @@ func TestResetOverAPTY(t *testing.T) {
 	ctx, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
 	go func() { _ = u.Serve(ctx, master) }()
+	if out, _ := palmctl(t, exitDone, "logs", "--port", path); !strings.Contains(out, "a line of the log") {
+		t.Errorf("the log of a blank unit: %s", out)
+	}
+	if _, errs := palmctl(t, exitWrong, "crash", "--port", path); !strings.Contains(errs, "there is none") {
+		t.Errorf("a crash that was none: %s", errs)
+	}
 	palmctl(t, exitDone, "provision", plan, "--port", path, "--yes", "--json", "--series")
 
 	with := func(number uint64, rights prov.Rights) []string {

@@ -26,6 +26,7 @@ type Cable struct {
 	passed int
 	pulled bool
 	queue  [2][]byte // to the bench, to the unit
+	heard  [2][]byte // all that came over it, likewise
 }
 
 // NewCable plugs a cable in.
@@ -46,6 +47,13 @@ func (c *Cable) Pull() {
 
 // Passed is how many bytes went either way.
 func (c *Cable) Passed() int { c.mu.Lock(); defer c.mu.Unlock(); return c.passed }
+
+// Heard is all that came over the line to the bench, and to the unit.
+func (c *Cable) Heard() (toBench, toUnit []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard[0], c.heard[1]
+}
 
 // Inject puts bytes on the line to the unit, as somebody who holds it does.
 func (c *Cable) Inject(b []byte) {
@@ -76,6 +84,7 @@ func (c *Cable) carry(to int, b byte) {
 		c.queue[to] = append(c.queue[to], "\r\n[   41.770] usb 1-1: reset\r\n"...)
 	}
 	c.queue[to] = append(c.queue[to], b)
+	c.heard[to] = append(c.heard[to], b)
 }
 
 // end is one end of a cable.
