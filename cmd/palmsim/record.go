@@ -22,6 +22,7 @@ type record struct {
 	waves  int
 	seed   uint64
 	json   bool
+	live   live      // of a board
 	say    io.Writer // the result
 	log    io.Writer // progress
 }
@@ -43,10 +44,14 @@ write equal tapes. First each person is enrolled with both hands, then people co
 in turn to be identified. A script (--script, one JSON object a line, as palmd takes it) says
 otherwise. A wave takes some 20 MB.
 
+With --board, real people come to the board that palmsim runs on, --waves of them or, with 0, until
+Ctrl-C; --consent says what they agreed to, and stays on the tape.
+
 Exit codes: 0 recorded, 1 the tape could not be written or the processes failed, 2 wrong usage or
 script, 3 interrupted (the tape is readable up to there).`,
-		Example: "  palmsim record --out two.mcap --people 2 --waves 4",
-		Args:    cobra.NoArgs,
+		Example: `  palmsim record --out two.mcap --people 2 --waves 4
+  palmsim record --out desk.mcap --board rpi4 --enrol --waves 20 --consent "staff test, form 12"`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r.say, r.log = c.OutOrStdout(), c.ErrOrStderr()
 			return r.run(c.Context())
@@ -57,6 +62,11 @@ script, 3 interrupted (the tape is readable up to there).`,
 	c.Flags().IntVar(&r.people, "people", 1, "how many people to enrol")
 	c.Flags().IntVar(&r.waves, "waves", 2, "how many waves to identify after that")
 	c.Flags().Uint64Var(&r.seed, "seed", 1, "what the people and their movements are drawn from")
+	c.Flags().StringVar(&r.live.board, "board", "", "record people before this `board`, on which palmsim runs")
+	c.Flags().StringVar(&r.live.consent, "consent", "", "of a board: who agreed to what, and when")
+	c.Flags().StringVar(&r.live.calibration, "calibration", "", "of a board: `file` that palmctl calibrate wrote")
+	c.Flags().StringVar(&r.live.unit, "unit", "bench", "of a board: its serial number")
+	c.Flags().BoolVar(&r.live.enrol, "enrol", false, "of a board: the first person enrols")
 	c.Flags().BoolVar(&r.json, "json", false, "print the summary of the tape as JSON")
 	if err := c.MarkFlagRequired("out"); err != nil {
 		panic(err) // the flag is declared above
@@ -72,6 +82,15 @@ func (r *record) run(ctx context.Context) error {
 	f, err := os.OpenFile(r.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return usageError{fmt.Errorf("record: %w", err)}
+	}
+	if r.live.board != "" {
+		err := errors.Join(r.live.record(ctx, f, r.waves, r.log), f.Close())
+		if info, stat := os.Stat(r.out); err != nil && (stat != nil || info.Size() == 0) {
+			return errors.Join(err, os.Remove(r.out))
+		} else if err != nil {
+			return err
+		}
+		return summarise(context.WithoutCancel(ctx), r.out, r.json, r.say)
 	}
 	bar := newProgress(r.log, "presentations", len(script))
 	film := replay.Film{Script: script, Seed: r.seed, Done: func(sim.Result) { bar.add(1) }, Fault: func(s string) { fmt.Fprintln(r.log, s) }}

@@ -13,14 +13,21 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"palmsim": main})
 }
 
-// scripts runs those of a folder; $TAPE is a tape of one burst.
+// scripts runs those of a folder; $TAPE is a tape of one burst, $CORPUS the
+// small reference corpus with its goldens.
 func scripts(t *testing.T, dir string, also func(*testscript.Env)) {
 	golden, err := filepath.Abs("../../testdata/tapes/wave.mcap")
 	if err != nil {
 		t.Fatal(err)
 	}
+	corpus, err := filepath.Abs("../../testdata/corpus")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{Dir: dir, Setup: func(e *testscript.Env) error {
 		e.Setenv("TAPE", golden)
+		e.Setenv("CORPUS", corpus)
+		e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
 		if also != nil {
 			also(e)
 		}

@@ -29,6 +29,7 @@ type bench struct {
 	mu      sync.Mutex
 	vault   *replay.Vault
 	ended   []*replay.Vault // that were restarted
+	ctx     context.Context // of the vaults that follow one another
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -85,7 +86,7 @@ func (b *bench) restart() {
 	b.mu.Lock()
 	old := b.vault
 	b.mu.Unlock()
-	b.running.Go(func() { b.again(context.Background(), old) })
+	b.running.Go(func() { b.again(b.ctx, old) })
 }
 
 // dial opens a session with whichever vault there is.
@@ -106,6 +107,7 @@ func (b *bench) dial(ctx context.Context) (firmware.Vault, error) {
 // play lets people come. The trace goes to see, results to done.
 func (b *bench) play(ctx context.Context, seed uint64, script []sim.Presentation, people sim.Ledger, see func(firmware.Trace), done func(sim.Result)) (sim.Ledger, error) {
 	ctx, b.stop = context.WithCancel(ctx)
+	b.ctx = ctx
 	defer b.stop()
 	board, rig, err := replay.Shrunk(2)
 	if err != nil {

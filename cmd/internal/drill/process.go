@@ -29,7 +29,7 @@ var processFaults = []Fault{
 	{Name: "kill-host", Family: Process, About: "palmhost is killed with -9 and started again", during: duringCapture, process: killHost},
 	{Name: "kill-launcher", Family: Process, About: "palmlaunch is killed with -9", during: duringCapture, process: killing("palmlaunch")},
 	{Name: "kill-vault", Family: Process, About: "palmvault is killed with -9", during: duringCapture, process: killing("palmvault")},
-	{Name: "kill-tpm", Family: Process, About: "the TPM's process is killed with -9 while the vault runs", during: duringCapture, process: killing("swtpm")},
+	{Name: "kill-tpm", Family: Process, About: "the TPM is killed with -9, and palmhost is started again 3 s later", during: duringCapture, process: killTPM},
 	{Name: "freeze-host", Family: Process, About: "palmhost stands still for 7 s", during: duringWait, process: freezing("palmhost")},
 	{Name: "freeze-vault", Family: Process, About: "palmvault stands still for 7 s", during: duringWait, process: freezing("palmvault")},
 	{Name: "kill-device", Family: Process, About: "palmd is killed with -9 in the middle of a wave and started again", process: killDevice},
@@ -45,31 +45,14 @@ type processes struct {
 	people   sim.Ledger
 	rng      *rand.Rand
 	log      *os.File
+	seen     map[int]string // every process of it so far, and when it began
 }
 
 // Processes does drills of processes, one after another on one host, and tells
 // of each.
 func Processes(ctx context.Context, bin string, seed uint64, list []Fault, tell func(Outcome)) (err error) {
-	p := &processes{bin: bin, seed: seed, rng: rand.New(rand.NewPCG(seed, 77))}
-	if p.dir, err = os.MkdirTemp("", "palmsim-faults-"); err != nil {
-		return err
-	}
-	defer os.RemoveAll(p.dir)
-	if p.log, err = os.Create(filepath.Join(p.dir, "processes.log")); err != nil {
-		return err
-	}
-	defer p.log.Close()
-	if p.door, err = newRelay(); err != nil {
-		return err
-	}
-	defer p.door.close()
-	if err := p.start(ctx); err != nil {
-		return err
-	}
-	enrol := []sim.Presentation{{ID: 1, Purpose: "enrol", Person: 1, Kind: sim.Genuine, Seed: seed}}
-	if p.people, err = p.play(ctx, enrol, nil, func(firmware.Trace) {}, func(sim.Result) {}); err == nil && len(p.people) != 1 {
-		err = errors.New("drill: nobody could be enrolled before the faults")
-	}
+	p := &processes{bin: bin, seed: seed, rng: rand.New(rand.NewPCG(seed, 77)), seen: map[int]string{}}
+	err = p.up(ctx)
 	var last *Outcome
 	for i := range list {
 		if err != nil || ctx.Err() != nil {
@@ -81,9 +64,9 @@ func Processes(ctx context.Context, bin string, seed uint64, list []Fault, tell 
 		o := p.drill(ctx, list[i])
 		last = &o
 	}
-	err = errors.Join(err, p.stack.Close())
-	if last != nil {
-		last.Left = append(last.Left, p.leftovers()...)
+	left := p.down(&err)
+	if last != nil { // what is left of all of them shows in the end alone
+		last.Left = append(last.Left, left...)
 		tell(*last)
 	}
 	return err
@@ -129,8 +112,13 @@ func (p *processes) drill(ctx context.Context, f Fault) Outcome {
 	return out
 }
 
+// drillLimit is how long a drill may take, in real time.
+const drillLimit = 3 * time.Minute
+
 // strike lets people come to a device in this program while processes fail.
 func (p *processes) strike(ctx context.Context, f Fault, out *Outcome) {
+	ctx, cancel := context.WithTimeout(ctx, drillLimit)
+	defer cancel()
 	var script []sim.Presentation
 	for i := range 4 {
 		script = append(script, sim.Presentation{ID: 100 + i, Purpose: "identify", Person: 1, Kind: sim.Genuine, Seed: p.seed})
@@ -203,7 +191,39 @@ func (p *processes) play(ctx context.Context, script []sim.Presentation, people 
 }
 
 // running are the processes of this drill whose program has a name; "" is any.
+// Those are they that name its folder, what they have started, and what was one
+// of them before: a process whose parent has ended keeps nothing else that
+// tells.
 func (p *processes) running(program string) (pids []int) {
+	all := everyProcess()
+	for pid, q := range all {
+		for at, up := q, 0; up < 8; up++ {
+			if strings.Contains(at.line, p.dir) || p.seen[pid] == q.began {
+				p.seen[pid] = q.began
+				if first, _, _ := strings.Cut(q.line, "\x00"); program == "" || filepath.Base(first) == program {
+					pids = append(pids, pid)
+				}
+				break
+			}
+			next, ok := all[at.parent]
+			if !ok || at.parent == os.Getpid() {
+				break
+			}
+			at = next
+		}
+	}
+	return pids
+}
+
+// process is what /proc says of one.
+type process struct {
+	parent int
+	began  string // when, which tells it from one that got its number later
+	line   string
+}
+
+func everyProcess() map[int]process {
+	all := map[int]process{}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -213,23 +233,43 @@ func (p *processes) running(program string) (pids []int) {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err != nil || !strings.Contains(string(line), p.dir) {
+		line, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		// What follows the program's name, which may hold anything but ends at
+		// the last bracket: state, parent, …, the start as field 20 (proc(5)).
+		_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
+		fields := strings.Fields(rest)
+		if err != nil || !ok || len(fields) < 20 || fields[0] == "Z" {
 			continue
 		}
-		first, _, _ := strings.Cut(string(line), "\x00")
-		if program == "" || filepath.Base(first) == program {
-			pids = append(pids, pid)
-		}
+		parent, _ := strconv.Atoi(fields[1])
+		all[pid] = process{parent, fields[19], string(line)}
 	}
-	return pids
+	return all
 }
 
 func killHost(ctx context.Context, p *processes) error {
 	if err := p.stack.Kill(); err != nil {
 		return err
 	}
-	return p.start(ctx)
+	var err error
+	for range 20 { // as whoever supervises it does
+		if err = p.start(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(time.Second)
+	}
+	return err
+}
+
+// killTPM leaves the vault without its chip until somebody starts the machine
+// again: it can prove itself to nobody.
+func killTPM(ctx context.Context, p *processes) error {
+	if err := killing("swtpm")(ctx, p); err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second)
+	return killHost(ctx, p)
 }
 
 func killing(program string) func(context.Context, *processes) error {
@@ -305,6 +345,8 @@ func (p *processes) leftovers() (left []string) {
 		switch {
 		case err != nil:
 			return err
+		case d.IsDir() && name == "tpm": // the emulated chip's own
+			return filepath.SkipDir
 		case d.Type()&os.ModeSocket != 0:
 			left = append(left, "socket "+name)
 		case strings.HasSuffix(name, ".tmp"), strings.HasSuffix(name, ".new"), strings.HasPrefix(name, ".fresh"), strings.HasSuffix(name, "-journal"):

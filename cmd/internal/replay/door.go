@@ -31,6 +31,8 @@ type door struct {
 	recorded string // what the tape says was decided
 	gone     bool   // the tape has no more of it
 	marks    int    // waves so far
+	asked    bool   // the tape has a challenge
+	burst    bool   // and a burst
 }
 
 func newDoor(p *tape.Player, l *log) *door {
@@ -44,6 +46,10 @@ func (t *door) passed(i tape.Item) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	case i.Shot != nil:
+		t.burst = t.burst || i.Shot.Light == hal.White // which only bursts have
+	case i.Event != nil && i.Event.Name == tape.EventChallenge:
+		t.asked = true
 	case i.Decision != nil:
 		t.recorded = i.Decision.Status
 	case i.Event != nil && i.Event.Name == tape.EventNear:
@@ -93,6 +99,13 @@ func (t *door) fresh() *Wave {
 		w.ID, w.Kind, w.Person = t.came.ID, t.came.Kind, strconv.Itoa(t.came.Person)
 	}
 	return w
+}
+
+// old tells whether the tape's bursts answer no challenge.
+func (t *door) old() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.burst && !t.asked
 }
 
 // flush hands on what the end of the tape left over.

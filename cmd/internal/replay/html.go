@@ -25,6 +25,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 		return list[:min(n, len(list))]
 	},
 	"wrong": func(w Wave) bool { return w.Verdict == sim.Wrong },
+	"arrow": func(s string) string { return strings.ReplaceAll(s, "->", "→") },
 	"short": func(s string) string { return s[:min(12, len(s))] },
 	"title": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 }).Parse(page))

@@ -96,10 +96,8 @@ type run struct {
 	result      *Result
 	interrupted func() bool
 
-	player     *tape.Player
-	log        *log
-	challenges int // that were found on the tape
-	missed     int // bursts for which there was none
+	player *tape.Player
+	log    *log
 }
 
 func (r *run) play(ctx context.Context) error {
@@ -151,7 +149,7 @@ func (r *run) play(ctx context.Context) error {
 		return errors.Join(err, ctx.Err())
 	case err != nil && !errors.Is(err, hal.ErrEnd):
 		return err
-	case r.missed > 0 && r.challenges == 0:
+	case d.old():
 		return ErrOld
 	}
 	return nil
@@ -218,10 +216,8 @@ func (r *run) nonce() *wire.Nonce {
 		return err == nil && len(b) == len(n) && copy(n[:], b) > 0
 	})
 	if !found {
-		r.missed++
 		return nil
 	}
-	r.challenges++
 	return &n
 }
 
