@@ -238,7 +238,7 @@ var table = []mutant{
 		Package: "wire/link", Run: "TestCable"},
 	{Row: "T14", Name: "what a session says is in the clear",
 		Edits: []edit{
-			{"wire/link/cable.go", "sealed, err = c.out.Encrypt(nil, binary.BigEndian.AppendUint64(nil, number), plain)", "sealed = append(append([]byte(nil), plain...), make([]byte, tagSize)...)"},
+			{"wire/link/cable.go", "sealed, err = c.out.Encrypt(nil, binary.BigEndian.AppendUint64(nil, number), plain)", "_ = binary.BigEndian\n	sealed = append(append([]byte(nil), plain...), make([]byte, tagSize)...)"},
 			{"wire/link/cable.go", "plain, err := c.in.Decrypt(nil, binary.BigEndian.AppendUint64(nil, number), sealed)", "plain, err := append([]byte(nil), sealed[:len(sealed)-tagSize]...), error(nil)"}},
 		Package: "cmd/palmctl", Run: "TestNothingSecretOnTheLine"},
 	{Row: "T14", Name: "the unit's own text may hold a frame",
