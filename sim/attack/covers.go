@@ -341,6 +341,8 @@ func bloodless(m *maker) *Attack {
 	loss := palm.Reflectance{0.06, 0.42, 0.47, 0.05, 0.05}
 	reduced := palm.Reflectance{0.16, 0.42, 0.28, 0.036, 0.033}
 	vein := palm.Reflectance{0.035, 0.02, 0, 0.27, 0.235}
+	// A vein's blood is two thirds saturated while it flows.
+	spent := palm.Reflectance{1.2, 0, -0.35, -0.26, -0.33}
 	f := palm.Finish{Rough: [2]float64{0.01, 0.008}, Film: [2]float64{0.004, 0.003}, Wrap: [2]float64{0.12, 0.3}, Lean: [2]float64{0.8, 0.65}}
 	f.Rough[hal.RGB] *= m.between(0.6, 1.6)
 	a := m.held(m.victim, palm.NewThing(palm.Recipe{
@@ -350,7 +352,8 @@ func bloodless(m *maker) *Attack {
 			for i := range out.Seen {
 				gone := float64(loss[i])*(1-left) - left*livid*float64(reduced[i]-loss[i])
 				v := float64(min(vein[i]*l.Vein, 0.8))
-				out.Seen[i] *= float32(math.Exp(gone) * (1 - full*v) / (1 - v))
+				stays := min(full*v*(1+livid*float64(spent[i])), 0.8)
+				out.Seen[i] *= float32(math.Exp(gone) * (1 - stays) / (1 - v))
 			}
 			out.Seen[palm.At940] *= float32(1 + 0.06*(1-dry)/0.1)
 			return out
