@@ -62,6 +62,6 @@ Exit codes: 0 success, 1 what was checked is not so, 2 wrong usage or input, 3 i
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRecordCommand(), newPlayCommand(), newImportCommand(), newReplayCommand(), newEvalCommand(), newBenchUICommand(), newCorpusCommand(), newFaultsCommand(), newSoakCommand(), newWorkerCommand())
+	root.AddCommand(newDemoCommand(), newRecordCommand(), newPlayCommand(), newImportCommand(), newReplayCommand(), newEvalCommand(), newPadCommand(), newBenchUICommand(), newCorpusCommand(), newFaultsCommand(), newSoakCommand(), newWorkerCommand())
 	return root
 }
