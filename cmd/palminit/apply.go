@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strconv"
 
 	"volar/cmd/internal/uplink"
 	"volar/firmware/provision"
@@ -37,7 +38,7 @@ func (k *keeper) apply(p provision.Provisioned, secret []byte) error {
 	if err := writeService(p); err != nil {
 		return err
 	}
-	args := []string{"-board", k.board.Name, "-state", stateDir, "-config", configFile, "-identity-fd", "3"}
+	args := []string{"-board", k.board.Name, "-state", stateDir, "-config", configFile, "-identity-fd", strconv.Itoa(identityFD)}
 	if p.Calibration != nil {
 		args = append(args, "-calibration", calibrationFile)
 	}
