@@ -152,7 +152,7 @@ var table = []mutant{
 		Edits:   []edit{{image + "/fitcheck.go", "|| !bytes.Equal(h.props[\"value\"], sum[:])", "|| !bytes.Equal(sum[:], sum[:])"}},
 		Package: image, Run: "TestVerifySaysWhere"},
 	{Row: "T11", Name: "a root's hash tree is not looked at before flashing",
-		Edits:   []edit{{image + "/verify.go", "	err := f.Verity.check(v.part(name))", "	err := f.Verity.check(v.part(name))\n	err = nil"}},
+		Edits:   []edit{{image + "/verify_slots.go", "	err := f.Verity.check(v.part(name))", "	err := f.Verity.check(v.part(name))\n	err = nil"}},
 		Package: image, Run: "TestVerifySaysWhere"},
 	{Row: "T11", Name: "anybody signs an image's manifest",
 		Edits:   []edit{{image + "/folder.go", "if !ed25519.Verify(", "if false && !ed25519.Verify("}},
