@@ -11,7 +11,7 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # (package enclave/vault/memory).
 reproducible := CGO_ENABLED=0 GOEXPERIMENT=runtimesecret go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot vm
+.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot vm goldens faults soak
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -59,6 +59,19 @@ crash: setup ## kill a gallery's process at every write, fsync, rename and count
 
 bench-peers: ## the coarse stage beside FAISS, OpenCV and plain Go on the same codes; installs FAISS
 	@scripts/bench-peers $(BENCH)
+
+goldens: setup ## the reference corpus of testdata and its goldens anew: after a change of the firmware that was meant
+	@mkdir -p build/bin
+	@. scripts/env.sh; go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/palmsim ./cmd/palmsim
+	@rm -f testdata/corpus/corpus.json
+	@build/bin/palmsim corpus --out testdata/corpus --small --seed 3
+	@build/bin/palmsim replay testdata/corpus --golden testdata/corpus --update-golden
+
+faults: build ## let cameras, parts, network, vault and processes fail while people use the device
+	@build/bin/palmsim faults $(FAULTS)
+
+soak: build ## ten minutes of people coming while processes are killed: does anything grow?
+	@build/bin/palmsim soak --hours 0.167
 
 repro: ## build the measured programs twice in different surroundings and compare
 	@scripts/repro env $(reproducible)

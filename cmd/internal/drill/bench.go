@@ -162,20 +162,16 @@ func enrol(seed uint64) (*replay.Shelf, sim.Ledger, error) {
 	if enrolled.shelf != nil && enrolled.seed == seed {
 		return enrolled.shelf.Copy(), enrolled.people, nil
 	}
-	b := &bench{shelf: replay.NewShelf()}
-	script := []sim.Presentation{{ID: 1, Purpose: "enrol", Person: 1, Kind: sim.Genuine, Seed: seed}}
-	var people sim.Ledger
-	var failed error
-	if err := replay.Virtual(func() {
-		people, failed = b.play(context.Background(), seed, script, nil, func(firmware.Trace) {}, func(sim.Result) {})
-	}); err != nil {
+	var b *bench
+	people, err := first(seed, func(script []sim.Presentation) (people sim.Ledger, err error) {
+		b = &bench{shelf: replay.NewShelf()}
+		hung := replay.Virtual(func() {
+			people, err = b.play(context.Background(), seed, script, nil, func(firmware.Trace) {}, func(sim.Result) {})
+		})
+		return people, errors.Join(hung, err)
+	})
+	if err != nil {
 		return nil, nil, err
-	}
-	if failed != nil {
-		return nil, nil, failed
-	}
-	if len(people) != 1 {
-		return nil, nil, errors.New("drill: nobody could be enrolled before the fault")
 	}
 	enrolled.seed, enrolled.shelf, enrolled.people = seed, b.shelf, people
 	return b.shelf.Copy(), people, nil
