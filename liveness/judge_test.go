@@ -166,6 +166,10 @@ func TestNothingRefuses(t *testing.T) {
 	if (liveness.Verdict{}).Live() || (liveness.Result{}).Pass() || (liveness.Verdict{Score: 1}).Live() {
 		t.Error("what was not checked is alive")
 	}
+	passed := []liveness.Result{{Name: "one", Ran: true, Max: 1}}
+	if (liveness.Verdict{Results: passed, Score: -0.01}).Live() || !(liveness.Verdict{Results: passed}).Live() {
+		t.Error("what all checks come to does not count")
+	}
 	fewer := *liveness.Fitted
 	fewer.Checks = fewer.Checks[1:]
 	other := *liveness.Fitted
