@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func event(t *testing.T, m *Machine, name string) {
 // steps are the events of an update up to the restart, and after it.
 var (
 	stepsBefore = []string{"offered", "fetched", "verified", "written", "same", "sealed", "armed"}
-	stepsAfter  = []string{"new runs", "healthy", "confirmed"}
+	stepsAfter  = []string{"healthy", "confirmed"}
 )
 
 // settled checks that a unit that is switched on ends up in the new system,
@@ -92,6 +93,7 @@ func (l *lab) updated(t *testing.T, u Unit, version string) (frozen map[string]U
 		for _, s := range stepsBefore {
 			freeze(s)
 		}
+		freeze("new runs") // it is said before the unit is up
 		slot, runs := up(t, m)
 		if slot != "b" || runs != version {
 			t.Fatalf("slot %s, version %s came up", slot, runs)
@@ -115,7 +117,7 @@ func (l *lab) updated(t *testing.T, u Unit, version string) (frozen map[string]U
 
 // cutUpdates switches units on whose power was cut after a step of an update.
 func (l *lab) cutUpdates(t *testing.T, frozen map[string]Unit, version string) {
-	for _, step := range append(append([]string{}, stepsBefore...), stepsAfter...) {
+	for _, step := range slices.Concat(stepsBefore, []string{"new runs"}, stepsAfter) {
 		u, ok := frozen[step]
 		if !ok {
 			continue
