@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"volar/hal"
+	"volar/sim/attack"
 	"volar/sim/palm"
 )
 
@@ -17,6 +18,7 @@ type Person struct {
 	renderer *palm.Renderer
 	middle   float64
 	obeys    bool
+	attack   *attack.Scene // what is held out in place of the hand, or nil
 
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -55,6 +57,9 @@ func (p *Person) Shoot(l hal.Light, at time.Duration, seq uint32) hal.Shot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = at
+	if p.attack != nil {
+		return p.attack.Shoot(l, at, seq)
+	}
 	p.live(at)
 	return p.renderer.Shoot(&p.wave, l, at, seq)
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"volar/sim/attack"
 	"volar/sim/palm"
 	"volar/wire"
 )
@@ -28,6 +29,7 @@ const (
 	PrintInkjet Kind = "print-inkjet" // by ink
 	PrintVein   Kind = "print-vein"   // a print of the person's veins as the NIR camera sees them
 	ScreenKind  Kind = "screen"       // a tablet that shows the person's palm
+	Attacking   Kind = "attack"       // an instrument of package attack that imitates the person's hand
 )
 
 // materials of the kinds that are no living hand.
@@ -35,15 +37,10 @@ var materials = map[Kind]palm.Material{
 	PrintLaser: palm.LaserPrint, PrintInkjet: palm.InkjetPrint, PrintVein: palm.VeinPrint, ScreenKind: palm.Screen,
 }
 
-// Attacks are the kinds that are no living hand.
-func Attacks() []Kind {
-	return slices.DeleteFunc(slices.Clone(allKinds), func(k Kind) bool { return !k.Attack() })
-}
-
 // Attack tells whether what is presented is no living hand.
-func (k Kind) Attack() bool { return materials[k] != palm.Skin }
+func (k Kind) Attack() bool { return k == Attacking || materials[k] != palm.Skin }
 
-var allKinds = []Kind{Genuine, Stranger, Impostor, WrongHand, Poor, PrintLaser, PrintInkjet, PrintVein, ScreenKind}
+var allKinds = []Kind{Genuine, Stranger, Impostor, WrongHand, Poor, PrintLaser, PrintInkjet, PrintVein, ScreenKind, Attacking}
 
 // Presentation is one line of a script: somebody comes to the device for
 // something. An enrolment is one presentation of many waves.
@@ -56,6 +53,7 @@ type Presentation struct {
 	By        int    `json:"by,omitempty"`        // of an Impostor: who comes
 	Pose      string `json:"pose,omitempty"`      // "guided" (also ""), "unguided"
 	Flaw      string `json:"flaw,omitempty"`      // of a Poor one, as palm.Flaw writes it; "" leaves it to the seed
+	Species   string `json:"species,omitempty"`   // of an attack: which, as attack.All has it
 	Condition string `json:"condition,omitempty"` // "", "cold", "ring", "plaster", "dirty"
 	Seed      uint64 `json:"seed,omitempty"`      // of everything that varies
 }
@@ -110,8 +108,22 @@ func (p *Presentation) Check() error {
 	case p.Kind == Stranger && purpose == wire.Enrol:
 		return errors.New("a stranger is never enrolled")
 	}
+	if _, err := p.species(); err != nil {
+		return err
+	}
 	_, err := p.flaw()
 	return err
+}
+
+// species is that of an attack.
+func (p *Presentation) species() (s attack.Species, err error) {
+	if p.Kind == Attacking {
+		return attack.Find(p.Species)
+	}
+	if p.Species != "" {
+		return s, fmt.Errorf("species is of attacks, not of kind %s", p.Kind)
+	}
+	return s, nil
 }
 
 // FirstHand is the hand that is presented first.

@@ -8,6 +8,7 @@ import (
 
 	"volar/boards"
 	"volar/hal"
+	"volar/sim/attack"
 	"volar/sim/palm"
 	"volar/wire"
 )
@@ -102,6 +103,11 @@ func (s *Stage) Enter(p *Presentation, hand wire.Hand, time0 time.Duration, wave
 			Anatomy: s.anatomy(who, hand), Material: materials[p.Kind], Pose: pose(rng), Condition: conditions[p.Condition],
 			Seed: rng.Uint64(), Start: time0, Arrive: 250 * time.Millisecond,
 		},
+	}
+	if species, err := p.species(); err == nil && p.Kind == Attacking {
+		// The attacker is never enrolled.
+		instrument := attack.New(species, s.anatomy(who, hand), s.anatomy(who+strangers, hand), rng.Uint64())
+		q.obeys, q.attack = false, instrument.Scene(s.renderer, time0)
 	}
 	if p.Kind == Poor {
 		q.wave.Pose = palm.Poor(rng, chooseFlaw(p, rng))

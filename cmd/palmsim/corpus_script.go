@@ -2,6 +2,7 @@ package main
 
 import (
 	"volar/sim"
+	"volar/sim/attack"
 	"volar/sim/palm"
 )
 
@@ -23,11 +24,11 @@ func corpusScript(i int, seed uint64) []sim.Presentation {
 		list = append(list, p)
 	}
 	add(sim.Presentation{Purpose: "enrol"})
-	attacks, flaws := sim.Attacks(), palm.Flaws()
+	flaws := palm.Flaws()
 	turn := 0
 	for range 6 {
 		add(sim.Presentation{Condition: corpusConditions[(i+turn)%len(corpusConditions)]})
-		add(sim.Presentation{Kind: attacks[(3*i+turn)%len(attacks)]})
+		add(sim.Presentation{Kind: sim.Attacking, Species: attack.All[(6*i+turn)%len(attack.All)].Name})
 		add(sim.Presentation{Purpose: "verify", Pose: "unguided"})
 		add(sim.Presentation{Kind: sim.Stranger})
 		add(sim.Presentation{Kind: sim.Poor, Flaw: flaws[(i+turn)%len(flaws)].String()})
@@ -46,7 +47,7 @@ func smallScript(seed uint64) []sim.Presentation {
 	list := []sim.Presentation{
 		{Purpose: "enrol", Kind: sim.Genuine},
 		{Purpose: "identify", Kind: sim.Genuine, Condition: "ring"},
-		{Purpose: "identify", Kind: sim.PrintLaser},
+		{Purpose: "identify", Kind: sim.Attacking, Species: "print-wrapped"},
 	}
 	for i := range list {
 		list[i].ID, list[i].Person, list[i].Seed = i+1, 1, seed

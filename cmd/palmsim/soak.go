@@ -72,6 +72,9 @@ func showSoak(t *textWriter, s *drill.Soak) error {
 		t.line("%-22s %10.0f %+12.1f %+10.1f %10.1f  %s", m.Name, m.Median, m.PerHour, m.Grown, m.Allowed, mark)
 	}
 	t.line("%d rounds, %d presentations, %d wrong, %d processes killed", s.Rounds, s.Presentations, s.Wrong, s.Restarts)
+	for _, w := range s.Whys {
+		t.line("wrong: %s", w)
+	}
 	for _, l := range s.Left {
 		t.line("left behind: %s", l)
 	}

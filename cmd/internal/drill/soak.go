@@ -24,6 +24,7 @@ import (
 type Soak struct {
 	Presentations int      `json:"presentations"`
 	Wrong         int      `json:"wrong"`
+	Whys          []string `json:"whys,omitempty"` // of the wrong ones
 	Restarts      int      `json:"restarts"`
 	Rounds        int      `json:"rounds"`
 	Trends        []Trend  `json:"trends"`
@@ -113,6 +114,7 @@ func (s *Soak) round(ctx context.Context, p *processes) error {
 		s.Presentations++
 		if r.Verdict == sim.Wrong {
 			s.Wrong++
+			s.Whys = append(s.Whys, fmt.Sprintf("round %d: %s %s: %s", s.Rounds+1, r.Purpose, r.Kind, r.Why))
 		}
 	})
 	return err

@@ -67,7 +67,7 @@ func (t *door) passed(i tape.Item) {
 }
 
 func whoCame(f map[string]string) (sim.Presentation, string) {
-	p := sim.Presentation{Purpose: f["purpose"], Kind: sim.Kind(f["kind"])}
+	p := sim.Presentation{Purpose: f["purpose"], Kind: sim.Kind(f["kind"]), Species: f["species"]}
 	p.ID, _ = strconv.Atoi(f["id"])
 	p.Person, _ = strconv.Atoi(f["person"])
 	p.By, _ = strconv.Atoi(f["by"])

@@ -169,13 +169,10 @@ func (c *crew) trace(t firmware.Trace) {
 
 // comes keeps who holds out the next hand.
 func (c *crew) comes(p sim.Presentation, hand wire.Hand) {
-	note := p.Flaw
-	if note == "" {
-		note = p.Condition
-	}
+	note := strings.TrimSpace(p.Flaw + " " + p.Condition) // a species has a field of its own
 	c.Who(map[string]string{
 		"id": strconv.Itoa(p.ID), "purpose": p.Purpose, "person": strconv.Itoa(p.Person), "by": strconv.Itoa(p.By),
-		"kind": string(p.Kind), "hand": hand.String(), "note": note,
+		"kind": string(p.Kind), "hand": hand.String(), "species": p.Species, "note": note,
 	})
 }
 
