@@ -118,3 +118,21 @@ func TestPADReportIsWritten(t *testing.T) {
 		t.Error("ACER is reported")
 	}
 }
+
+func TestPADReportRenews(t *testing.T) {
+	r := padReport(t)
+	got, err := r.Renew([]byte("# title\n" + padBegins + "yesterday\n" + padEnds + "end\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(got)
+	if !strings.HasPrefix(text, "# title\n") || !strings.HasSuffix(text, "end\n") || strings.Contains(text, "yesterday") || !strings.Contains(text, "| twin | 300 |") {
+		t.Errorf("renewed to\n%s", text)
+	}
+	if again, err := r.Renew(got); err != nil || string(again) != text {
+		t.Errorf("a second time it changes (%v)", err)
+	}
+	if _, err := r.Renew([]byte("no marks")); err == nil {
+		t.Error("a text without marks was renewed")
+	}
+}

@@ -28,6 +28,7 @@ type padFlags struct {
 	fit        string
 	cache      string
 	json, html string
+	readme     string
 	workers    int
 	seed       uint64
 }
@@ -53,6 +54,7 @@ it as Go source. Nothing else is done then.
 Exit codes: 0 measured, 1 an output could not be written, 2 wrong usage, 3 interrupted.`,
 		Example: `  palmsim pad --html pad.html
   palmsim pad --n 30 --json -
+  palmsim pad --readme sim/attack/README.md
   palmsim pad --fit liveness/fitted.go`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
@@ -63,6 +65,7 @@ Exit codes: 0 measured, 1 an output could not be written, 2 wrong usage, 3 inter
 	c.Flags().StringVar(&f.cache, "cache", "", "`folder` of what was presented (default: volar/pad in the user's folder for caches)")
 	c.Flags().StringVar(&f.json, "json", "", "write the report as JSON to `file`, - for standard output")
 	c.Flags().StringVar(&f.html, "html", "", "write the report as one HTML page to `file`")
+	c.Flags().StringVar(&f.readme, "readme", "", "renew the tables of a Markdown `file` between its marks <!-- palmsim pad -->")
 	c.Flags().IntVar(&f.workers, "workers", 0, "people presented at once; 0 is one a processor")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "`number` that decides who is presented")
 	return c
@@ -118,8 +121,28 @@ func (f *padFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if f.readme != "" {
+		if err := renew(f.readme, r); err != nil {
+			return err
+		}
+	}
 	out := evalFlags{json: f.json, html: f.html}
 	return out.write(c, r, r.WriteHTML)
+}
+
+// renew writes the report's tables into a README.
+func renew(path string, r *eval.PADReport) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("palmsim: pad: %w", err)
+	}
+	if text, err = r.Renew(text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return writeTo(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
 }
 
 // keys are the units that hold n presentations of each species.

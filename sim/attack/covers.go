@@ -304,7 +304,7 @@ func underPrint(m *maker) *Attack {
 		f.Wrap = [2]float64{0.1, 0.25}
 	}
 	form := palm.Form{Follow: m.between(0.5, 0.95), Bridge: m.between(3, 10), Crease: m.between(0.05, 0.4), Fold: m.between(8, 25), Seed: m.rng.Uint64()}
-	strength := float32(m.between(0.3, 1))
+	strength := float32(m.between(0.6, 1)) // less leaves the attacker's own lines to be seen
 	return m.held(m.carrier, palm.NewThing(palm.Recipe{
 		Hand: m.carrier, Picture: m.victim, Form: form, Finish: f,
 		Paint: func(_ palm.Point, below, shown palm.Look) palm.Look {
