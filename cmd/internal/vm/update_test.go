@@ -46,6 +46,10 @@ func (l *lab) bundle(t *testing.T, name, build, from, keys string) string {
 // event waits for an update's next step.
 func event(t *testing.T, m *Machine, name string) {
 	t.Helper()
+	if name == "offered" {
+		await(t, m, `msg="an update is offered"`)
+		return
+	}
 	await(t, m, `msg=update event="?`+name+`"? `)
 }
 
