@@ -70,7 +70,6 @@ type rubber struct {
 	moulded  float32 // of moulded creases, share of the palm's relief
 	visible  float32 // share of the victim's colours that the maker has painted on
 	ink      palm.Reflectance
-	spread   float32
 	veinsInk float32 // lines drawn over the veins, in the same ink
 }
 
