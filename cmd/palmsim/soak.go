@@ -10,6 +10,9 @@ import (
 	"volar/cmd/internal/drill"
 )
 
+// maxRejected: one presentation in so many may reject a person who is enrolled.
+const maxRejected = 8
+
 // maxSoak bounds a soak, in hours.
 const maxSoak = 24 * 14
 
@@ -71,7 +74,7 @@ func showSoak(t *textWriter, s *drill.Soak) error {
 		}
 		t.line("%-22s %10.0f %+12.1f %+10.1f %10.1f  %s", m.Name, m.Median, m.PerHour, m.Grown, m.Allowed, mark)
 	}
-	t.line("%d rounds, %d presentations, %d wrong, %d processes killed", s.Rounds, s.Presentations, s.Wrong, s.Restarts)
+	t.line("%d rounds, %d presentations, %d wrong, %d rejected though enrolled, %d processes killed", s.Rounds, s.Presentations, s.Wrong, s.Rejected, s.Restarts)
 	for _, w := range s.Whys {
 		t.line("wrong: %s", w)
 	}
@@ -91,6 +94,8 @@ func soakVerdict(s *drill.Soak) error {
 	switch {
 	case s.Wrong > 0:
 		return fmt.Errorf("soak: %d wrong decisions", s.Wrong)
+	case s.Rejected*maxRejected > s.Presentations:
+		return fmt.Errorf("soak: %d of %d presentations rejected people who are enrolled", s.Rejected, s.Presentations)
 	case grows > 0:
 		return fmt.Errorf("soak: %d measures grow", grows)
 	case len(s.Left) > 0:

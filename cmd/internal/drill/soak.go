@@ -23,6 +23,7 @@ import (
 // again, and what host, vault and device take of the machine meanwhile.
 type Soak struct {
 	Presentations int      `json:"presentations"`
+	Rejected      int      `json:"rejected"` // of people who are enrolled: no fault, unless there are many
 	Wrong         int      `json:"wrong"`
 	Whys          []string `json:"whys,omitempty"` // of the wrong ones
 	Restarts      int      `json:"restarts"`
@@ -112,7 +113,10 @@ func (s *Soak) round(ctx context.Context, p *processes) error {
 	}
 	_, err := p.play(ctx, script, p.people, func(firmware.Trace) {}, func(r sim.Result) {
 		s.Presentations++
-		if r.Verdict == sim.Wrong {
+		switch {
+		case r.Verdict == sim.Wrong && r.Kind == sim.Genuine && r.Outcome == sim.Refused && r.Purpose != "enrol":
+			s.Rejected++
+		case r.Verdict == sim.Wrong:
 			s.Wrong++
 			s.Whys = append(s.Whys, fmt.Sprintf("round %d: %s %s: %s", s.Rounds+1, r.Purpose, r.Kind, r.Why))
 		}
