@@ -66,7 +66,7 @@ func (b *benchUI) serve(ctx context.Context, v *ownVault, out io.Writer) error {
 	bench, err := benchui.New(benchui.Options{
 		Seed: b.seed, Tapes: b.tapes, Runs: b.runs, Host: v.stack.Address,
 		Dial: func(dev *hal.Device, told func(attest.Claims)) (func(context.Context) (firmware.Vault, error), error) {
-			return v.dialerTold(dev, told)
+			return v.dialer(dev, told)
 		},
 	})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -55,19 +54,9 @@ func (v *ownVault) close(err error) error {
 	return err
 }
 
-// dialer provisions a device and returns what its firmware dials with.
-func (v *ownVault) dialer(dev *hal.Device, log io.Writer) (func(context.Context) (firmware.Vault, error), error) {
-	said := false
-	return v.dialerTold(dev, func(c attest.Claims) {
-		if c.Notice != "" && !said {
-			said = true
-			fmt.Fprintln(log, c.Notice)
-		}
-	})
-}
-
-// dialerTold is dialer for a command that shows what the evidence says.
-func (v *ownVault) dialerTold(dev *hal.Device, told func(attest.Claims)) (func(context.Context) (firmware.Vault, error), error) {
+// dialer provisions a device and returns what its firmware dials with. told
+// gets what each check of the vault's evidence says.
+func (v *ownVault) dialer(dev *hal.Device, told func(attest.Claims)) (func(context.Context) (firmware.Vault, error), error) {
 	unit, err := v.stack.Unit(dev.Unit, dev.Identity.Public())
 	if err != nil {
 		return nil, err

@@ -109,13 +109,6 @@ func (c *cameras) take(on bool) (id int, lights []string) {
 	return c.id, lights
 }
 
-// clear forgets all pictures.
-func (c *cameras) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.live, c.burst = [2]picture{}, nil
-}
-
 // next waits for a live picture of a band that is newer than the n-th.
 func (c *cameras) next(ctx context.Context, band hal.Band, n int) (picture, int, error) {
 	for {
