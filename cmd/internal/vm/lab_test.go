@@ -132,14 +132,26 @@ func (l *lab) fresh(t *testing.T, name, build string) (Unit, []byte) {
 	return u, makers
 }
 
-// clone is another unit in the state of u.
+// clone is another unit in the state of u, for as long as the test t runs.
 func (l *lab) clone(t *testing.T, u Unit) Unit {
 	t.Helper()
-	c, err := u.Clone(filepath.Join(t.TempDir(), "unit"))
+	c, err := u.Clone(folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// folder is a temporary folder with a short and plain name: commas in a path
+// end it for QEMU and swtpm, and a socket's path has 108 bytes at most.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // patience is how long a unit may take to come up on a machine that does

@@ -140,6 +140,9 @@ func (u Unit) Start(ctx context.Context) (m *Machine, err error) {
 	return m, nil
 }
 
+// tpmFor is how long swtpm may take to start.
+const tpmFor = 20 * time.Second
+
 func (m *Machine) startTPM(ctx context.Context) error {
 	state, err := filepath.Abs(filepath.Join(m.unit.Dir, "tpm"))
 	if err != nil {
@@ -150,13 +153,15 @@ func (m *Machine) startTPM(ctx context.Context) error {
 	if err := m.tpm.Start(); err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
+	ctx, stop := context.WithTimeout(ctx, tpmFor)
+	defer stop()
 	for ctx.Err() == nil {
 		if _, err := os.Stat(socket); err == nil {
 			return nil
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return fmt.Errorf("vm: swtpm: %w", ctx.Err())
+	return fmt.Errorf("vm: swtpm has not started: %w", ctx.Err())
 }
 
 // arguments are QEMU's. The device tree is QEMU's own, with fresh seeds.

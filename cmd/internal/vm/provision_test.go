@@ -318,7 +318,7 @@ func (l *lab) reset(t *testing.T, h *house, sealed Unit) {
 		serial := h.status(t, port).Serial
 		l.palmctl(t, "reset", "--ticket", h.ticket(t, serial, "reset"), "--technician-key", h.path("technician.pem"), "--unit", serial, "--port", port, "--rate", "115200")
 		await(t, m, "the key in the TPM is gone")
-		cut, err := m.Freeze(filepath.Join(t.TempDir(), "cut"))
+		cut, err := m.Freeze(folder(t))
 		if err != nil {
 			t.Fatal(err)
 		}

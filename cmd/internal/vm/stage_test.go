@@ -113,7 +113,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{board: board, people: people, socket: filepath.Join(t.TempDir(), "stage"), playing: make(chan struct{})}
+	s := &stage{board: board, people: people, socket: filepath.Join(folder(t), "stage"), playing: make(chan struct{})}
 	rng := rand.New(rand.NewPCG(1, 1))
 	s.bench = &bench{s, &hand{palm.NewRenderer(palm.DefaultRig()), palm.Wave{Anatomy: palm.New(1, 99, wire.Left), Pose: palm.Guided(rng), Seed: 1}}}
 	l, err := net.Listen("unix", s.socket)
