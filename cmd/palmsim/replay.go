@@ -240,7 +240,7 @@ func verdict(r *replay.Report) error {
 	}
 	switch {
 	case len(r.Groups) > 0:
-		all = append(all, hinted{fmt.Errorf("replay: %s", strings.ToLower(r.Headline()[:1])+r.Headline()[1:]),
+		all = append(all, hinted{fmt.Errorf("replay: %s", strings.Replace(r.Headline(), "CHANGED", "changed", 1)),
 			"look at it with --html; if this is what the change was meant to do, run again with --update-golden"})
 	case !r.Compared && r.Wrong > 0:
 		all = append(all, fmt.Errorf("replay: %d wrong decisions", r.Wrong))
