@@ -23,6 +23,10 @@ type Director struct {
 	Comes func(Presentation, wire.Hand)
 	Done  func(Result)
 
+	// Brief lets whoever holds a hand badly, or an attack, give up after half
+	// of the time.
+	Brief bool
+
 	board  *Board
 	stage  *Stage
 	script []Presentation
@@ -225,13 +229,17 @@ func (d *Director) wave(ctx context.Context, p *Presentation, o order, hand wire
 
 // watch waits until the person has a reason to take the hand away.
 func (d *Director) watch(ctx context.Context, p *Presentation) (out Outcome, swap bool, err error) {
-	limit := d.board.Now() + patience
+	long := patience
 	switch {
 	case p.Kind == Poor:
-		limit = d.board.Now() + poorPatience
+		long = poorPatience
 	case p.Kind.Attack():
-		limit = d.board.Now() + fakePatience
+		long = fakePatience
 	}
+	if d.Brief && long < patience {
+		long /= 2
+	}
+	limit := d.board.Now() + long
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for {

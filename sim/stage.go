@@ -52,6 +52,10 @@ func NewStage(b *boards.Board, rig palm.Rig, seed uint64) (*Stage, error) {
 	}, nil
 }
 
+// Blind tells whether nobody looks at the colour pictures of what follows: they
+// are black then, and cost nothing. It may be called between shots.
+func (s *Stage) Blind(b bool) { s.renderer.Blind = b }
+
 // Empty is the stage without anybody on it.
 func (s *Stage) Empty() Scene { return nobody{s.renderer} }
 

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"volar/boards"
@@ -38,7 +37,8 @@ type Film struct {
 
 	// Lean makes the tape small: its pictures are packed, the sensors hardly
 	// noisy, and what no firmware looks at is left out: the colour pictures of
-	// looks at a hand that is still being guided are black.
+	// looks at a hand that is still being guided are black. Who holds a hand
+	// badly, or an attack, gives up sooner.
 	Lean bool
 
 	// Coarse makes it smaller still, at the cost of grey levels: 64 in the
@@ -103,12 +103,12 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c := &crew{Recording: Recording{Tape: t, Now: b.Now}, film: f, outside: outside, stop: stop}
+	c := &crew{Recording: Recording{Tape: t, Now: b.Now}, film: f, outside: outside, stop: stop, stage: stage}
 	director := sim.Direct(b, stage, f.Script, nil)
 	director.Comes = c.comes
-	director.Done = f.Done
+	director.Done, director.Brief = f.Done, f.Lean
 	dev := *b.Device()
-	dev.Camera = tape.Record(lean{dev.Camera, c}, t)
+	dev.Camera = tape.Record(grained{dev.Camera, f}, t)
 	dev.Presence = c.Marks(dev.Presence)
 	err = till.Run(ctx, &dev, director, firmware.Config{
 		Dial: c.Dialer(dial), ShowFor: time.Millisecond, Trace: c.trace, Decided: c.Decided,
@@ -150,13 +150,13 @@ type crew struct {
 	film    *Film
 	outside context.Context
 	stop    context.CancelFunc
-	burst   atomic.Bool
+	stage   *sim.Stage
 }
 
 // trace also notes when a burst begins, and stops where somebody outside wants that.
 func (c *crew) trace(t firmware.Trace) {
 	if t.Kind == firmware.KindState {
-		c.burst.Store(t.To == firmware.Capture.String())
+		c.stage.Blind(c.film.Lean && t.To != firmware.Capture.String())
 		if c.outside.Err() != nil {
 			c.stop()
 		}
@@ -176,25 +176,19 @@ func (c *crew) comes(p sim.Presentation, hand wire.Hand) {
 	})
 }
 
-// lean blackens the colour pictures of looks.
-type lean struct {
+// grained is a camera whose pictures a film may make coarse.
+type grained struct {
 	hal.Camera
-	crew *crew
+	film *Film
 }
 
-func (l lean) Shoot(ctx context.Context, light hal.Light) (hal.Shot, error) {
+func (l grained) Shoot(ctx context.Context, light hal.Light) (hal.Shot, error) {
 	s, err := l.Camera.Shoot(ctx, light)
-	if err != nil || !l.crew.film.Lean {
-		return s, err
-	}
-	if l.crew.film.Coarse {
+	if err == nil && l.film.Coarse {
 		coarse(s.NIR.Pix, 4)
 		coarse(s.RGB.Pix, 8)
 	}
-	if !l.crew.burst.Load() {
-		clear(s.RGB.Pix)
-	}
-	return s, nil
+	return s, err
 }
 
 // Recording notes on a tape what a device does beside its shots. Its methods
