@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"volar/firmware"
 	"volar/sim"
 )
 
@@ -26,14 +28,27 @@ func killDevice(ctx context.Context, p *processes) error {
 	if _, err := d.run(ctx, `"to":"judge"`); err != nil {
 		return err
 	}
+	began := time.Now()
 	said, err := d.run(ctx, "")
 	if err != nil {
 		return err
 	}
+	p.saw, p.served = cues(said), time.Since(began)
 	if !strings.Contains(said, `"outcome":"accepted"`) {
 		return errors.New("drill: after palmd was started again nobody was recognised")
 	}
 	return nil
+}
+
+// cues are what the face showed, by palmd's lines.
+func cues(said string) (list []string) {
+	for line := range strings.Lines(said) {
+		var t firmware.Trace
+		if json.Unmarshal([]byte(line), &t) == nil && t.Kind == firmware.KindCue {
+			list = append(list, t.Shows)
+		}
+	}
+	return list
 }
 
 // device is palmd as a process.

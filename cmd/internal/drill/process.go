@@ -45,6 +45,8 @@ type processes struct {
 	people   sim.Ledger
 	rng      *rand.Rand
 	log      *os.File
+	saw      []string       // of a drill that brings its own device: what its face showed
+	served   time.Duration  // and how long after it was started again
 	seen     map[int]string // every process of it so far, and when it began
 }
 
@@ -88,12 +90,11 @@ func (p *processes) drill(ctx context.Context, f Fault) Outcome {
 	out := f.outcome()
 	before, goroutines := len(p.running("")), runtime.NumGoroutine()
 	if f.during == "" { // it brings its own device
-		began := time.Now()
 		out.Struck = true
 		if err := f.process(ctx, p); err != nil {
 			out.Error = err.Error()
 		}
-		out.Served, out.Saw = time.Since(began), []string{"dark", "hover", "still", "accepted"}
+		out.Served, out.Saw = p.served, p.saw
 	} else {
 		p.strike(ctx, f, &out)
 	}
