@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/creack/pty"
@@ -16,6 +17,7 @@ type Cable struct {
 
 	mu     sync.Mutex
 	bench  *os.File // our end of the bench's terminal; nil while it is pulled out
+	path   string   // leads to the bench's end, while the cable is in
 	left   int64    // bytes until it is pulled out, both directions together; negative: never
 	pulled chan struct{}
 	passed int64
@@ -31,7 +33,7 @@ func (m *Machine) Connect() (*Cable, error) {
 	if err := raw(fd); err != nil {
 		return nil, err
 	}
-	c := &Cable{unit: os.NewFile(uintptr(fd), m.Port), left: -1}
+	c := &Cable{unit: os.NewFile(uintptr(fd), m.Port), left: -1, path: filepath.Join(m.dir, "port")}
 	go c.fromUnit()
 	return c, nil
 }
@@ -64,11 +66,16 @@ func (c *Cable) Plug(pullAfter int64) (string, error) {
 	if err := raw(int(theirs.Fd())); err != nil {
 		return "", err
 	}
+	// The terminal's number is given to somebody else once it is closed, and a
+	// bench that looks for its unit again must not find that.
+	if err := os.Symlink(theirs.Name(), c.path); err != nil {
+		return "", fmt.Errorf("vm: %w", err)
+	}
 	c.mu.Lock()
 	c.bench, c.left, c.pulled, c.passed = ours, pullAfter, make(chan struct{}), 0
 	c.mu.Unlock()
 	go c.toUnit(ours, theirs)
-	return theirs.Name(), nil
+	return c.path, nil
 }
 
 // Pulled is closed when the cable that was plugged in last is out.
@@ -94,6 +101,7 @@ func (c *Cable) Pull() {
 
 func (c *Cable) pull() {
 	if c.bench != nil {
+		os.Remove(c.path)
 		c.bench.Close()
 		c.bench = nil
 		close(c.pulled)

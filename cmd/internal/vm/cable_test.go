@@ -19,7 +19,7 @@ func TestCable(t *testing.T) {
 	}
 	defer machine.Close()
 	defer port.Close()
-	m := &Machine{Port: port.Name()}
+	m := &Machine{Port: port.Name(), dir: t.TempDir()}
 	c, err := m.Connect()
 	if err != nil {
 		t.Fatal(err)

@@ -26,26 +26,22 @@ func (l *lab) damaged(t *testing.T, u Unit, says string) string {
 
 // damage spoils slot a of clones of a unit that boots it.
 func (l *lab) damage(t *testing.T, u Unit, build string) {
-	l.note.run(t, "one bit in the kernel", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "one bit in the kernel", func(t *testing.T) string {
 		c := l.clone(t, u)
 		flip(t, c, "boot_a", 5<<20)
 		return l.damaged(t, c, "palm: slot a: damaged")
 	})
-	l.note.run(t, "one bit in the root", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "one bit in the root", func(t *testing.T) string {
 		c := l.clone(t, u)
 		flip(t, c, "root_a", 20<<20)
 		return l.damaged(t, c, "volar: slot a is damaged")
 	})
-	l.note.run(t, "one bit in the verity tree", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "one bit in the verity tree", func(t *testing.T) string {
 		c := l.clone(t, u)
 		flip(t, c, "root_a", l.treeAt(t, build)+100)
 		return l.damaged(t, c, "volar: slot a is damaged")
 	})
-	l.note.run(t, "signed with another key", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "signed with another key", func(t *testing.T) string {
 		keys := filepath.Join(l.dir, "strangers-keys")
 		l.palmctl(t, "image", "key", keys)
 		foreign := l.build(t, "foreign", "9.9.9", keys)
@@ -54,8 +50,7 @@ func (l *lab) damage(t *testing.T, u Unit, build string) {
 		put(t, c, "root_a", filepath.Join(foreign, "slot/root.img"))
 		return l.damaged(t, c, "palm: slot a: damaged")
 	})
-	l.note.run(t, "not signed", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "not signed", func(t *testing.T) string {
 		c := l.clone(t, u)
 		fit := filepath.Join(t.TempDir(), "boot.fit")
 		if err := copyTree(filepath.Join(build, "slot/boot.fit"), fit); err != nil {
@@ -67,8 +62,7 @@ func (l *lab) damage(t *testing.T, u Unit, build string) {
 		put(t, c, "boot_a", fit)
 		return l.damaged(t, c, "palm: slot a: damaged")
 	})
-	l.note.run(t, "no boot state", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "no boot state", func(t *testing.T) string {
 		c := l.clone(t, u)
 		for _, at := range bootstate.Offsets {
 			flip(t, c, "bootstate", at+10)

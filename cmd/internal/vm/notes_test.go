@@ -48,6 +48,10 @@ func (n *notes) size(t *testing.T, name, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if info.Size() < 1e6 {
+		n.measure(name, float64(info.Size())/1e3, "kB")
+		return
+	}
 	n.measure(name, float64(info.Size())/1e6, "MB")
 }
 
@@ -56,17 +60,27 @@ func (n *notes) since(name string, start time.Time) {
 	n.measure(name, time.Since(start).Seconds(), "s")
 }
 
+// beside plays a scenario while others play.
+func (n *notes) beside(t *testing.T, name string, play func(t *testing.T) string) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		n.play(t, name, play)
+	})
+}
+
 // run plays a scenario: play returns the state in which the unit ended.
 func (n *notes) run(t *testing.T, name string, play func(t *testing.T) string) bool {
-	return t.Run(name, func(t *testing.T) {
-		start, end := time.Now(), "?"
-		defer func() {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			n.Scenarios = append(n.Scenarios, scenario{name, end, time.Since(start).Seconds(), !t.Failed()})
-		}()
-		end = play(t)
-	})
+	return t.Run(name, func(t *testing.T) { n.play(t, name, play) })
+}
+
+func (n *notes) play(t *testing.T, name string, play func(t *testing.T) string) {
+	start, end := time.Now(), "?"
+	defer func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.Scenarios = append(n.Scenarios, scenario{name, end, time.Since(start).Seconds(), !t.Failed()})
+	}()
+	end = play(t)
 }
 
 // table prints all of it.

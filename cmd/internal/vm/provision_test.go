@@ -242,8 +242,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 		return
 	}
 	for i, u := range frozen {
-		l.note.run(t, fmt.Sprintf("power cut in provisioning, step %d", i+1), func(t *testing.T) string {
-			t.Parallel()
+		l.note.beside(t, fmt.Sprintf("power cut in provisioning, step %d", i+1), func(t *testing.T) string {
 			defer os.RemoveAll(u.Dir)
 			u.Stage = newBench(t).socket
 			m := l.start(t, u)
@@ -269,8 +268,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 // pullCable pulls the cable out again and again, each time further into
 // provisioning, until it is through.
 func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total int64) {
-	l.note.run(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
 		u := l.clone(t, blank)
 		u.Stage = newBench(t).socket
 		m := l.start(t, u)
@@ -308,8 +306,7 @@ func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total 
 
 // reset makes a unit that was in service blank again.
 func (l *lab) reset(t *testing.T, h *house, sealed Unit) {
-	l.note.run(t, "factory reset, and power cut in it", func(t *testing.T) string {
-		t.Parallel()
+	l.note.beside(t, "factory reset, and power cut in it", func(t *testing.T) string {
 		u := l.clone(t, sealed)
 		u.Stage = newBench(t).socket
 		m := l.start(t, u)

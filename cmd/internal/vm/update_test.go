@@ -126,8 +126,7 @@ func (l *lab) cutUpdates(t *testing.T, frozen map[string]Unit, version string) {
 		if !ok {
 			continue
 		}
-		l.note.run(t, "power cut in an update, after: "+step, func(t *testing.T) string {
-			t.Parallel()
+		l.note.beside(t, "power cut in an update, after: "+step, func(t *testing.T) string {
 			u.Stage = newStage(t).socket
 			defer os.RemoveAll(u.Dir)
 			return l.settled(t, u, l.start(t, u), version)

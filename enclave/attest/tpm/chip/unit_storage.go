@@ -58,6 +58,7 @@ func (u *Unit) makeUnitStorage(t transport.TPM) ([]byte, error) {
 // already is no error.
 func (u *Unit) Wipe() error {
 	return u.chip.do("wipe", func(t transport.TPM) error {
+		u.chip.storage = nil // no session is salted with a key that is gone
 		old, err := tpm2.ReadPublic{ObjectHandle: storageHandle}.Execute(t)
 		if errors.Is(err, tpm2.TPMRCHandle) {
 			return nil

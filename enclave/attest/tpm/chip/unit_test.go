@@ -102,6 +102,7 @@ func TestUnitFloor(t *testing.T) {
 	wants(t, "down", u.RaiseFloor(2), ErrRaise)
 	wants(t, "far up", u.RaiseFloor(3+maxRaise+1), ErrRaise)
 	must(t, u.Wipe())
+	must(t, u.Spend(3)) // by the program that has just wiped, as a factory reset does
 	u = b.boots("one")
 	if floor, err = u.Floor(); err != nil || floor != 3 {
 		t.Errorf("after reset and power cut: floor %d, %v", floor, err)
