@@ -98,6 +98,7 @@ func openBrowser(t *testing.T, address string) *browser {
 		}
 	})
 	b.do(t, network.Enable(), log.Enable(), chromedp.Navigate(address), chromedp.WaitReady("#out"))
+	b.until(t, `!document.querySelector("#out").disabled`)
 	return b
 }
 

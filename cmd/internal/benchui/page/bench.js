@@ -35,11 +35,16 @@ const held = { out: false, what: "palm", person: 0, hand: "left", condition: "no
 const numbers = ["person", "distance", "x", "y", "tilt_x", "tilt_y", "rotation", "speed"];
 
 async function post(path, value) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
-  $("wrong").textContent = answer.ok ? "" : await answer.text();
+  try {
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+    $("wrong").textContent = answer.ok ? "" : await answer.text();
+  } catch {
+    $("wrong").textContent = "the bench does not answer";
+  }
 }
 
 let sending = Promise.resolve(), waiting = false;
+let fresh = true; // what the device has held has not come yet, since the page was loaded or connected again
 
 // showHeld writes what is held into the controls.
 function showHeld() {
@@ -57,7 +62,7 @@ function showHeld() {
 // way are told together.
 function hold() {
   showHeld();
-  if (waiting) return;
+  if (waiting || fresh) return;
   waiting = true;
   sending = sending.then(() => { waiting = false; return post("hold", held); });
 }
@@ -75,6 +80,7 @@ $("hold").addEventListener("input", e => {
 });
 
 function toggle() {
+  if (fresh) return;
   held.out = !held.out;
   hold();
 }
@@ -226,7 +232,6 @@ function draw(v) {
 }
 
 const source = new EventSource("events");
-let fresh = true; // nothing has come since the page was loaded or connected again
 source.onopen = () => { $("link").textContent = "connected"; fresh = true; };
 source.onerror = () => { $("link").textContent = "the bench has ended or is starting; this page tries again"; };
 source.onmessage = e => {
@@ -236,6 +241,7 @@ source.onmessage = e => {
     $("purpose").value = v.purpose;
     showHeld();
     fresh = false;
+    $("out").disabled = false;
   }
   draw(v);
 };
