@@ -65,7 +65,7 @@ func (k *keeper) provisionable(secret []byte) (*provision.Unit, error) {
 		Close:        k.closeBoard,
 		Dial:         reach,
 		Logs:         k.logs,
-		SetTime:      setTime,
+		SetTime:      learnTime,
 		CheckNetwork: func(s string) error { _, err := unit.ParseNetwork(s); return err },
 		Update:       k.updater,
 		Apply:        func(p provision.Provisioned) error { return k.apply(p, secret) },
