@@ -285,8 +285,13 @@ func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total 
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithTimeout(t.Context(), patience)
+			pulledOut := c.Pulled()
+			go func() { // a bench may wait for its cable; the technician does not
+				<-pulledOut
+				time.Sleep(10 * time.Second)
+				stop()
+			}()
 			err = h.provision(ctx, plan, port)
-			stop()
 			if err != nil {
 				<-c.Pulled() // nothing else may have stopped it
 				continue
