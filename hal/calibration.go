@@ -1,9 +1,13 @@
 package hal
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"time"
 )
 
@@ -48,6 +52,51 @@ type Calibration struct {
 	// Lamps are those of White, NIR850 and NIR940, in this order. Zero is
 	// unknown: such a unit guides a hand and cannot tell that it lives.
 	Lamps [3]Bank `json:"lamps,omitzero"`
+}
+
+// maxCalibration bounds the JSON of a calibration, in bytes.
+const maxCalibration = 16 << 10
+
+// ParseCalibration reads the JSON of a calibration, strictly, and checks it.
+func ParseCalibration(b []byte) (*Calibration, error) {
+	if len(b) > maxCalibration {
+		return nil, fmt.Errorf("hal: calibration: more than %d bytes", maxCalibration)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	c := new(Calibration)
+	if err := d.Decode(c); err != nil {
+		return nil, fmt.Errorf("hal: calibration: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("hal: calibration: bytes after the end")
+	}
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// ReadCalibration reads a file of what ParseCalibration takes; nil where none
+// is named.
+func ReadCalibration(path string) (*Calibration, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("hal: calibration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxCalibration+1))
+	if err != nil {
+		return nil, fmt.Errorf("hal: calibration: %w", err)
+	}
+	c, err := ParseCalibration(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // Check refuses what no pair of cameras can be.

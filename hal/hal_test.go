@@ -1,8 +1,12 @@
 package hal
 
 import (
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +213,33 @@ func TestCalibrationCheck(t *testing.T) {
 				t.Errorf("Check = %v", err)
 			}
 		})
+	}
+}
+
+func TestReadCalibration(t *testing.T) {
+	if c, err := ReadCalibration(""); c != nil || err != nil {
+		t.Errorf("none: %v, %v", c, err)
+	}
+	want := goodCalibration()
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(b)
+	path := filepath.Join(t.TempDir(), "calibration.json")
+	if _, err := ReadCalibration(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	for text, ok := range map[string]bool{
+		good: true, good + "\n": true, good + "{}": false, good + "]": false, "{}": false, "[]": false, "": false,
+		strings.Replace(good, `"nir"`, `"near"`, 1): false, good + strings.Repeat(" ", maxCalibration): false,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := ReadCalibration(path); (err == nil) != ok || ok && *c != want {
+			t.Errorf("%.60s: %v", text, err)
+		}
 	}
 }
 

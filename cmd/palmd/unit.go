@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -83,7 +82,7 @@ func openUnit(o options, unit *uplink.Config) (*hal.Device, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	measured, err := readCalibration(o.calibration)
+	measured, err := hal.ReadCalibration(o.calibration)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -106,35 +105,6 @@ func admit(g hal.Gate, d firmware.Decision) error {
 		return nil
 	}
 	return g.Admit(binary.BigEndian.Uint64(d.Person[:8]))
-}
-
-// maxCalibration bounds a calibration's file, in bytes.
-const maxCalibration = 16 << 10
-
-// readCalibration reads a hal.Calibration as JSON, strictly; nil where no file
-// is named.
-func readCalibration(path string) (*hal.Calibration, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("calibration: %w", err)
-	}
-	defer f.Close()
-	d := json.NewDecoder(io.LimitReader(f, maxCalibration))
-	d.DisallowUnknownFields()
-	c := new(hal.Calibration)
-	if err := d.Decode(c); err != nil {
-		return nil, fmt.Errorf("calibration %s: %w", path, err)
-	}
-	if d.More() {
-		return nil, fmt.Errorf("calibration %s: bytes after the end", path)
-	}
-	if err := c.Check(); err != nil {
-		return nil, fmt.Errorf("calibration %s: %w", path, err)
-	}
-	return c, nil
 }
 
 // elsewhere stands for what process 1 of a unit keeps to itself.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"volar/boards"
 	"volar/firmware"
 	"volar/hal"
 	"volar/hal/live"
@@ -79,7 +77,7 @@ func TestUnitRefuses(t *testing.T) {
 	}
 }
 
-func TestIdentityAndCalibration(t *testing.T) {
+func TestIdentity(t *testing.T) {
 	for n, ok := range map[int]bool{0: false, 31: false, 32: true, 33: false, 5000: false} {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -89,28 +87,6 @@ func TestIdentityAndCalibration(t *testing.T) {
 		w.Close()
 		if id, err := readIdentity(r); (err == nil) != ok || ok && id.Public() == [32]byte{} {
 			t.Errorf("%d bytes: %v", n, err)
-		}
-	}
-	board, err := boards.Load(boards.Tree, "rpi4")
-	if err != nil {
-		t.Fatal(err)
-	}
-	good, err := json.Marshal(board.Calibration)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err := readCalibration(""); c != nil || err != nil {
-		t.Errorf("none: %v, %v", c, err)
-	}
-	for text, ok := range map[string]bool{
-		string(good): true, string(good) + "{}": false, "{}": false, "[]": false, strings.Replace(string(good), `"nir"`, `"near"`, 1): false, "": false,
-	} {
-		path := filepath.Join(t.TempDir(), "calibration.json")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if c, err := readCalibration(path); (err == nil) != ok || ok && *c != board.Calibration {
-			t.Errorf("%.60s: %v", text, err)
 		}
 	}
 }

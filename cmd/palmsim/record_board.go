@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +46,7 @@ func (l *live) record(ctx context.Context, w io.Writer, waves int, log io.Writer
 	if err != nil {
 		return usageError{fmt.Errorf("record: %w", err)}
 	}
-	cal, err := readCalibration(l.calibration)
+	cal, err := hal.ReadCalibration(l.calibration)
 	if err != nil {
 		return usageError{fmt.Errorf("record: %w", err)}
 	}
@@ -151,28 +150,6 @@ func (p *passers) decided(d firmware.Decision) {
 		p.stop()
 	}
 	p.next()
-}
-
-// maxCalibrationFile bounds a calibration, in bytes.
-const maxCalibrationFile = 16 << 10
-
-// readCalibration reads what palmctl calibrate has measured; nil where no file is named.
-func readCalibration(path string) (*hal.Calibration, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("calibration: %w", err)
-	}
-	defer f.Close()
-	d := json.NewDecoder(io.LimitReader(f, maxCalibrationFile))
-	d.DisallowUnknownFields()
-	c := new(hal.Calibration)
-	if err := errors.Join(d.Decode(c), c.Check()); err != nil {
-		return nil, fmt.Errorf("calibration %s: %w", path, err)
-	}
-	return c, nil
 }
 
 // none stands for what a recording does not need of a board.

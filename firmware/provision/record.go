@@ -3,7 +3,6 @@ package provision
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -78,7 +77,7 @@ func (r *record) calibration() (*hal.Calibration, error) {
 	if len(r.Calibration) == 0 {
 		return nil, nil
 	}
-	return parseCalibration(r.Calibration)
+	return hal.ParseCalibration(r.Calibration)
 }
 
 func (r *record) provisioned() (p Provisioned, err error) {
@@ -87,16 +86,6 @@ func (r *record) provisioned() (p Provisioned, err error) {
 		p.Calibration, err = r.calibration()
 	}
 	return p, err
-}
-
-func parseCalibration(b []byte) (*hal.Calibration, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	c := new(hal.Calibration)
-	if err := d.Decode(c); err != nil {
-		return nil, fmt.Errorf("provision: calibration: %w", err)
-	}
-	return c, c.Check()
 }
 
 // put writes a value and reads it back.

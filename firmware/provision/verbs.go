@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"volar/enclave/attest"
+	"volar/hal"
 	"volar/wire"
 	"volar/wire/prov"
 )
@@ -94,7 +95,7 @@ func (s *server) valid(part string, b []byte) error {
 	case prov.PartSettings:
 		return s.validSettings(b)
 	case prov.PartCalibration:
-		_, err := parseCalibration(b)
+		_, err := hal.ParseCalibration(b)
 		return err
 	}
 	return refuse(prov.CodeInvalid, "no part %q", part)

@@ -48,12 +48,12 @@ func Dial(address string) (*Client, hal.Calibration, error) {
 	if err != nil {
 		return nil, hal.Calibration{}, err
 	}
-	cal, err := decodeCalibration(b)
+	cal, err := hal.ParseCalibration(b)
 	if err != nil {
 		c.Close()
-		return nil, cal, err
+		return nil, hal.Calibration{}, fmt.Errorf("live: %w", err)
 	}
-	return c, cal, nil
+	return c, *cal, nil
 }
 
 // Shoot asks for what the simulator's cameras see under l.

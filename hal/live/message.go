@@ -2,7 +2,6 @@ package live
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -202,12 +201,4 @@ func decodeError(b []byte) error {
 		return fmt.Errorf("live: %s", text)
 	}
 	return fmt.Errorf("live: %w: %s", causes[code], text)
-}
-
-func decodeCalibration(b []byte) (hal.Calibration, error) {
-	var c hal.Calibration
-	if err := json.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("live: calibration: %w", err)
-	}
-	return c, c.Check()
 }

@@ -134,14 +134,9 @@ func (t *Reader) attachment(body []byte) error {
 	if err != nil || name != calibrationName {
 		return err
 	}
-	cal := new(hal.Calibration)
-	if err := decodeStrict(data, cal); err != nil {
-		return fmt.Errorf("calibration: %w: %w", err, ErrDamaged)
+	if t.cal, err = hal.ParseCalibration(data); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrDamaged)
 	}
-	if err := cal.Check(); err != nil {
-		return fmt.Errorf("calibration: %w: %w", err, ErrDamaged)
-	}
-	t.cal = cal
 	return nil
 }
 
