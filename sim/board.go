@@ -13,6 +13,7 @@ import (
 
 	"volar/boards"
 	"volar/hal"
+	"volar/hal/store"
 )
 
 // Scene is what is before the cameras.
@@ -56,9 +57,9 @@ type Options struct {
 type Board struct {
 	opt      Options
 	interval time.Duration // from one frame to the next, in the board's time
-	kept     disk          // store
-	unit     disk          // identity, counter, slots
-	images   disk
+	kept     store.Disk    // store
+	unit     store.Disk    // identity, counter, slots
+	images   store.Disk
 	device   *hal.Device
 
 	shooting sync.Mutex // one Shoot at a time
@@ -81,18 +82,18 @@ func New(opt Options) (*Board, error) {
 	if opt.Dir == "" {
 		return start(opt, newMemory(), newMemory(), newMemory())
 	}
-	var disks [3]disk
+	var disks [3]store.Disk
 	for i, sub := range []string{"store", "unit", "images"} {
-		f, err := openFolder(filepath.Join(opt.Dir, sub))
+		d, err := store.OpenFolder(filepath.Join(opt.Dir, sub))
 		if err != nil {
 			return nil, err
 		}
-		disks[i] = f
+		disks[i] = d
 	}
 	return start(opt, disks[0], disks[1], disks[2])
 }
 
-func start(opt Options, kept, unit, images disk) (*Board, error) {
+func start(opt Options, kept, unit, images store.Disk) (*Board, error) {
 	if opt.Board == nil {
 		return nil, fmt.Errorf("sim: new board: no descriptor")
 	}
@@ -125,7 +126,7 @@ func start(opt Options, kept, unit, images disk) (*Board, error) {
 }
 
 func (b *Board) boot() error {
-	unit := &store{disk: b.unit}
+	unit := store.On(b.unit)
 	id, err := openIdentity(unit)
 	if err != nil {
 		return err
@@ -137,7 +138,7 @@ func (b *Board) boot() error {
 	b.device = &hal.Device{
 		Board: b.opt.Board.Name, Unit: b.opt.Unit, Calibration: b.opt.Board.Calibration,
 		Camera: camera{b}, Presence: presence{b}, Face: face{b}, Watchdog: watchdog{b},
-		Identity: id, Store: &store{disk: b.kept}, Counter: &counter{store: unit}, Slots: slots,
+		Identity: id, Store: store.On(b.kept), Counter: &counter{store: unit}, Slots: slots,
 	}
 	return b.device.Check()
 }

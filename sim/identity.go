@@ -16,7 +16,7 @@ type identity struct{ key *ecdh.PrivateKey }
 const identityKey = "identity"
 
 // openIdentity reads the unit's key, or makes one where there is none.
-func openIdentity(s *store) (identity, error) {
+func openIdentity(s hal.Store) (identity, error) {
 	b, err := s.Get(identityKey)
 	if errors.Is(err, hal.ErrNotFound) {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)

@@ -86,7 +86,6 @@ var (
 	_ hal.Face     = face{}
 	_ hal.Watchdog = watchdog{}
 	_ hal.Identity = identity{}
-	_ hal.Store    = (*store)(nil)
 	_ hal.Counter  = (*counter)(nil)
 	_ hal.Slots    = (*slots)(nil)
 )

@@ -9,13 +9,14 @@ import (
 	"sync"
 
 	"volar/hal"
+	"volar/hal/store"
 )
 
 // slots is a hal.Slots whose boot loader is boot.
 type slots struct {
 	mu      sync.Mutex
-	store   *store
-	images  disk
+	store   hal.Store
+	images  store.Disk
 	running string
 }
 
@@ -37,7 +38,7 @@ func other(s string) string {
 }
 
 // boot decides, as a boot loader does, which slot runs from now on.
-func boot(s *store, images disk) (*slots, error) {
+func boot(s hal.Store, images store.Disk) (*slots, error) {
 	b := &slots{store: s, images: images}
 	st, err := b.state()
 	if err != nil {
@@ -96,10 +97,10 @@ func (b *slots) WriteOther(ctx context.Context, r io.Reader) error {
 	if err := b.save(st); err != nil {
 		return err
 	}
-	if err := b.images.write("slot-"+to, &image{ctx: ctx, r: r}); err != nil {
+	if err := b.images.Write("slot-"+to, &image{ctx: ctx, r: r}); err != nil {
 		return fmt.Errorf("sim: write slot %s: %w", to, err)
 	}
-	if err := b.images.sync(); err != nil {
+	if err := b.images.Sync(); err != nil {
 		return fmt.Errorf("sim: write slot %s: %w", to, err)
 	}
 	st.Written = to

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"volar/firmware/update/catalog"
-	"volar/hal/linux"
+	"volar/hal/store"
 )
 
 // follow looks for newer systems in a repository of bundles; "" is none. Who
@@ -21,12 +21,12 @@ func (k *keeper) follow(url string) error {
 	if err != nil {
 		return err
 	}
-	store, err := linux.OpenStore(updateDir + "/catalog")
+	kept, err := store.Open(updateDir + "/catalog")
 	if err != nil {
 		return err
 	}
 	key := k.release.Key()
-	c, err := catalog.New(catalog.Config{Release: k.running(), Key: key[:], Store: store})
+	c, err := catalog.New(catalog.Config{Release: k.running(), Key: key[:], Store: kept})
 	if err != nil {
 		return err
 	}

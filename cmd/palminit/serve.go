@@ -19,6 +19,7 @@ import (
 	"volar/firmware/unit"
 	"volar/hal"
 	"volar/hal/linux"
+	"volar/hal/store"
 	"volar/wire/prov"
 )
 
@@ -31,7 +32,7 @@ const (
 
 // provisionable is the unit as package provision sees it.
 func (k *keeper) provisionable(secret []byte) (*provision.Unit, error) {
-	store, err := linux.OpenStore(unitDir + "/store")
+	kept, err := store.Open(unitDir + "/store")
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (k *keeper) provisionable(secret []byte) (*provision.Unit, error) {
 	return &provision.Unit{
 		Serial: serial, Board: k.board.Name, Version: k.release.Version, Slot: k.slot, Built: k.release.Time(),
 		Authority: authority, Development: exists(developmentFile),
-		Store: store, Chip: k.keys.chip, Identity: identity,
+		Store: kept, Chip: k.keys.chip, Identity: identity,
 		Open: func() (*hal.Device, error) {
 			k.dog.give()
 			d, err := linux.Open(k.board, linux.Options{Dir: testDir, Unit: serial, Identity: identity, Counter: k.keys.chip.Floor(), Slots: k.slots,

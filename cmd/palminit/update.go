@@ -7,7 +7,7 @@ import (
 
 	"volar/firmware/unit"
 	"volar/firmware/update"
-	"volar/hal/linux"
+	"volar/hal/store"
 )
 
 const (
@@ -23,7 +23,7 @@ func (k *keeper) running() update.Release {
 // openUpdater makes the manager of updates, which also settles a trial that
 // this boot is.
 func (k *keeper) openUpdater() (*update.Updater, error) {
-	store, err := linux.OpenStore(updateDir + "/store")
+	kept, err := store.Open(updateDir + "/store")
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (k *keeper) openUpdater() (*update.Updater, error) {
 	}
 	key := k.release.Key()
 	return update.New(update.Config{
-		Release: k.running(), Key: ed25519.PublicKey(key[:]), Slots: k.slots, Store: store, Staging: staging,
+		Release: k.running(), Key: ed25519.PublicKey(key[:]), Slots: k.slots, Store: kept, Staging: staging,
 		Counter: k.keys.chip.Floor(), Seal: sealer{k.keys, k.slots}, Health: k.healthy, Restart: k.restart, Log: k.log,
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"volar/hal"
 	"volar/hal/linux/v4l2"
 	"volar/hal/live"
+	"volar/hal/store"
 	"volar/hal/tape"
 )
 
@@ -124,9 +125,9 @@ func (p *parts) device(o Options) *hal.Device {
 			p.lacks(part.name, errors.New("nobody has opened it"))
 		}
 	}
-	store, err := OpenStore(o.Dir)
+	var err error
+	d.Store, err = store.Open(o.Dir)
 	p.lacks("store", err)
-	d.Store = store
 	chips := p.chips()
 	p.face(d, chips)
 	p.see(d, chips, o.Development)

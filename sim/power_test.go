@@ -1,13 +1,12 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 
-	"volar/hal"
+	"volar/hal/store"
 )
 
 // failing is a disk that a power cut stops at its n-th change. The change
@@ -30,43 +29,43 @@ func (f *failing) cut() (half bool, err error) {
 	return f.left == 0, errCut
 }
 
-func (f *failing) write(name string, r io.Reader) error {
+func (f *failing) Write(name string, r io.Reader) error {
 	half, err := f.cut()
 	if err == nil {
-		return f.memory.write(name, r)
+		return f.memory.Write(name, r)
 	}
 	if half {
-		if werr := f.memory.write(name, io.LimitReader(r, 3)); werr != nil {
+		if werr := f.memory.Write(name, io.LimitReader(r, 3)); werr != nil {
 			return werr
 		}
 	}
 	return err
 }
 
-func (f *failing) rename(from, to string) error {
+func (f *failing) Rename(from, to string) error {
 	half, err := f.cut()
 	if err == nil || half && f.done {
-		return errors.Join(f.memory.rename(from, to), err)
+		return errors.Join(f.memory.Rename(from, to), err)
 	}
 	return err
 }
 
-func (f *failing) remove(name string) error {
+func (f *failing) Remove(name string) error {
 	half, err := f.cut()
 	if err == nil || half && f.done {
-		return errors.Join(f.memory.remove(name), err)
+		return errors.Join(f.memory.Remove(name), err)
 	}
 	return err
 }
 
-func (f *failing) sync() error {
+func (f *failing) Sync() error {
 	_, err := f.cut()
 	return err
 }
 
 // everyCut runs do on a copy of disk, with the power cut at each change in
 // turn, and then look at what is left. It returns the number of cuts.
-func everyCut(disk *memory, do func(disk) error, look func(left disk, ok bool)) int {
+func everyCut(disk *memory, do func(store.Disk) error, look func(left store.Disk, ok bool)) int {
 	for n := 1; ; n++ {
 		var err error
 		for _, done := range []bool{false, true} {
@@ -80,68 +79,16 @@ func everyCut(disk *memory, do func(disk) error, look func(left disk, ok bool)) 
 	}
 }
 
-func TestStoreOutlivesPowerCuts(t *testing.T) {
-	old, fresh := []byte("the old value"), []byte("a new value")
-	state := newMemory()
-	s := &store{disk: state}
-	for _, k := range []string{"a", "b"} {
-		if err := s.Put(k, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	read := func(d disk, key string) []byte {
-		v, err := (&store{disk: d}).Get(key)
-		if errors.Is(err, hal.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	cuts := everyCut(state, func(d disk) error { return (&store{disk: d}).Put("a", fresh) }, func(d disk, ok bool) {
-		a := read(d, "a")
-		if !bytes.Equal(a, fresh) && (ok || !bytes.Equal(a, old)) {
-			t.Errorf("Put told %v and left %q", ok, a)
-		}
-		if !bytes.Equal(read(d, "b"), old) {
-			t.Error("Put changed another key")
-		}
-		// And the store goes on: what a cut left behind is in nobody's way.
-		if err := (&store{disk: d}).Put("c", fresh); err != nil || !bytes.Equal(read(d, "c"), fresh) {
-			t.Errorf("Put after a cut: %v", err)
-		}
-	})
-	if cuts != 3 {
-		t.Errorf("Put has %d changes to cut, want 3: write, rename, sync", cuts)
-	}
-	everyCut(state, func(d disk) error { return (&store{disk: d}).Delete("a") }, func(d disk, ok bool) {
-		if a := read(d, "a"); a != nil && (ok || !bytes.Equal(a, old)) {
-			t.Errorf("Delete told %v and left %q", ok, a)
-		}
-	})
-	everyCut(state, func(d disk) error { return (&counter{store: &store{disk: d}}).RaiseTo(7) }, func(d disk, ok bool) {
-		v, err := (&counter{store: &store{disk: d}}).Value()
+// A counter has its old value or the new one.
+func TestCounterOutlivesPowerCuts(t *testing.T) {
+	cuts := everyCut(newMemory(), func(d store.Disk) error { return (&counter{store: store.On(d)}).RaiseTo(7) }, func(d store.Disk, ok bool) {
+		v, err := (&counter{store: store.On(d)}).Value()
 		if err != nil || v != 7 && (ok || v != 0) {
 			t.Errorf("RaiseTo told %v and left %d, %v", ok, v, err)
 		}
 	})
-}
-
-// lying is a disk that loses what it was given.
-type lying struct{ *memory }
-
-func (l lying) write(name string, r io.Reader) error {
-	return l.memory.write(name, io.LimitReader(r, 2))
-}
-
-func TestStoreReadsBack(t *testing.T) {
-	s := &store{disk: lying{newMemory()}}
-	if err := s.Put("a", []byte("value")); err == nil || !strings.Contains(err.Error(), "read back") {
-		t.Errorf("Put on a disk that lies: %v", err)
-	}
-	if _, err := s.Get("a"); !errors.Is(err, hal.ErrNotFound) {
-		t.Errorf("what was lost has a name: %v", err)
+	if cuts != 3 {
+		t.Errorf("RaiseTo has %d changes to cut, want 3: write, rename, sync", cuts)
 	}
 }
 
@@ -149,8 +96,8 @@ func TestStoreReadsBack(t *testing.T) {
 func TestSlotsOutlivePowerCuts(t *testing.T) {
 	state := newMemory()
 	images := newMemory()
-	update := func(d disk) error {
-		b, err := boot(&store{disk: d}, images)
+	update := func(d store.Disk) error {
+		b, err := boot(store.On(d), images)
 		if err != nil {
 			return err
 		}
@@ -159,15 +106,15 @@ func TestSlotsOutlivePowerCuts(t *testing.T) {
 		}
 		return b.TryOther()
 	}
-	cuts := everyCut(state, update, func(d disk, ok bool) {
-		first, err := boot(&store{disk: d}, images)
+	cuts := everyCut(state, update, func(d store.Disk, ok bool) {
+		first, err := boot(store.On(d), images)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if ok && first.Running() != "b" {
 			t.Error("an update that was done is not tried")
 		}
-		second, err := boot(&store{disk: d}, images)
+		second, err := boot(store.On(d), images)
 		if err != nil || second.Running() != "a" {
 			t.Errorf("an update that nobody confirmed runs again: %v", err)
 		}
@@ -178,7 +125,7 @@ func TestSlotsOutlivePowerCuts(t *testing.T) {
 }
 
 func TestSlotOnTrialKeepsTheGoodOne(t *testing.T) {
-	s, images := &store{disk: newMemory()}, newMemory()
+	s, images := store.On(newMemory()), newMemory()
 	b, err := boot(s, images)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +145,7 @@ func TestSlotOnTrialKeepsTheGoodOne(t *testing.T) {
 func TestDamagedStateIsAnError(t *testing.T) {
 	for key, val := range map[string]string{identityKey: "short", slotsKey: "{", counterKey: "many"} {
 		unit := newMemory()
-		if err := unit.write(key, strings.NewReader(val)); err != nil {
+		if err := unit.Write(key, strings.NewReader(val)); err != nil {
 			t.Fatal(err)
 		}
 		b, err := start(Options{Board: tiny(t)}, newMemory(), unit, newMemory())

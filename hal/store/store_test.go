@@ -1,9 +1,10 @@
-package linux
+package store
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -34,7 +35,7 @@ func (d *flash) step() error {
 	return nil
 }
 
-func (d *flash) read(name string) ([]byte, error) {
+func (d *flash) Read(name string) ([]byte, error) {
 	if d.left == 0 {
 		return nil, errPower
 	}
@@ -45,7 +46,11 @@ func (d *flash) read(name string) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-func (d *flash) write(name string, b []byte) error {
+func (d *flash) Write(name string, r io.Reader) error {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
 	old, had := d.files[name]
 	if err := d.step(); err != nil {
 		d.files[name] = bytes.Clone(b[:d.random.IntN(len(b)+1)])
@@ -60,7 +65,7 @@ func (d *flash) write(name string, b []byte) error {
 	return nil
 }
 
-func (d *flash) rename(from, to string) error {
+func (d *flash) Rename(from, to string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
@@ -71,7 +76,7 @@ func (d *flash) rename(from, to string) error {
 	return nil
 }
 
-func (d *flash) remove(name string) error {
+func (d *flash) Remove(name string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (d *flash) remove(name string) error {
 	return nil
 }
 
-func (d *flash) sync() error {
+func (d *flash) Sync() error {
 	if err := d.step(); err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func TestStoreOutlivesPowerCuts(t *testing.T) {
 	cuts := 0
 	for seed := range uint64(300) {
 		d := &flash{files: map[string][]byte{}, left: -1, random: rand.New(rand.NewPCG(seed, 5))}
-		s := &store{disk: d}
+		s := On(d)
 		promised := map[string]string{"": ""} // "" is no value
 		delete(promised, "")
 		for n := range 40 {
@@ -150,9 +155,26 @@ func TestStoreOutlivesPowerCuts(t *testing.T) {
 	}
 }
 
+// lying is a disk that loses what it was given.
+type lying struct{ *flash }
+
+func (l lying) Write(name string, r io.Reader) error {
+	return l.flash.Write(name, io.LimitReader(r, 2))
+}
+
+func TestStoreReadsBack(t *testing.T) {
+	s := On(lying{&flash{files: map[string][]byte{}, left: -1}})
+	if err := s.Put("a", []byte("value")); err == nil || !strings.Contains(err.Error(), "read back") {
+		t.Errorf("Put on a disk that lies: %v", err)
+	}
+	if _, err := s.Get("a"); !errors.Is(err, hal.ErrNotFound) {
+		t.Errorf("what was lost has a name: %v", err)
+	}
+}
+
 func TestStoreOnDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	s, err := OpenStore(dir)
+	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +192,7 @@ func TestStoreOnDisk(t *testing.T) {
 	if b, err := s.Get("long"); err == nil {
 		t.Errorf("a value of %d bytes", len(b))
 	}
-	if _, err := OpenStore(filepath.Join(dir, "key")); err == nil {
+	if _, err := Open(filepath.Join(dir, "key")); err == nil {
 		t.Error("a store in a file")
 	}
 }
