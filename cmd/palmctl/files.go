@@ -53,26 +53,31 @@ func hexKey(what, text string) ([32]byte, error) {
 
 const maxKeyFile = 16 << 10
 
-// operatorKey reads an operator's private key: Ed25519, PKCS #8, PEM.
-func operatorKey(path string) (ed25519.PrivateKey, error) {
-	const next = "make one with: openssl genpkey -algorithm ed25519 -out operator.pem"
-	b, err := readFile("operator key", path, maxKeyFile)
+// privateKey reads a private key of one kind, named in words: PKCS #8, PEM.
+// next is how to make one.
+func privateKey[K any](what, path, kind, next string) (key K, err error) {
+	b, err := readFile(what, path, maxKeyFile)
 	if err != nil {
-		return nil, err
+		return key, err
 	}
 	defer clear(b)
 	block, _ := pem.Decode(b)
 	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, usage(fmt.Errorf("operator key: %s has no PEM block of type PRIVATE KEY", path), next)
+		return key, usage(fmt.Errorf("%s: %s has no PEM block of type PRIVATE KEY", what, path), "%s", next)
 	}
 	defer clear(block.Bytes)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, usage(fmt.Errorf("operator key: %s: %w", path, err), next)
+		return key, usage(fmt.Errorf("%s: %s: %w", what, path, err), "%s", next)
 	}
-	private, ok := key.(ed25519.PrivateKey)
+	key, ok := any.(K)
 	if !ok {
-		return nil, usage(fmt.Errorf("operator key: %s holds a key of another kind than Ed25519", path), next)
+		return key, usage(fmt.Errorf("%s: %s holds a key of another kind than %s", what, path, kind), "%s", next)
 	}
-	return private, nil
+	return key, nil
+}
+
+// operatorKey reads an operator's private key.
+func operatorKey(path string) (ed25519.PrivateKey, error) {
+	return privateKey[ed25519.PrivateKey]("operator key", path, "Ed25519", "make one with: openssl genpkey -algorithm ed25519 -out operator.pem")
 }

@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 
@@ -127,31 +124,17 @@ func approvePlatform(c *cobra.Command, path, keyPath, out string) error {
 	})
 }
 
-// releaseKey reads a release key: P-256, PKCS #8, PEM.
+// releaseKey reads a release key.
 func releaseKey(path string) (*ecdsa.PrivateKey, error) {
 	const next = "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out release.pem"
-	b, err := readFile("release key", path, maxKeyFile)
+	key, err := privateKey[*ecdsa.PrivateKey]("release key", path, "P-256", next)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(b)
-	block, _ := pem.Decode(b)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, usage(fmt.Errorf("release key: %s has no PEM block of type PRIVATE KEY", path), next)
-	}
-	defer clear(block.Bytes)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
+	if _, err := tpm.KeyOf(&key.PublicKey); err != nil {
 		return nil, usage(fmt.Errorf("release key: %s: %w", path, err), next)
 	}
-	private, ok := key.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, usage(errors.New("release key: "+path+" holds a key of another kind"), next)
-	}
-	if _, err := tpm.KeyOf(&private.PublicKey); err != nil {
-		return nil, usage(fmt.Errorf("release key: %s: %w", path, err), next)
-	}
-	return private, nil
+	return key, nil
 }
 
 func newPlatformBootCommand() *cobra.Command {

@@ -64,28 +64,13 @@ func newTicketKeyCommand() *cobra.Command {
 	return c
 }
 
-// technicianKey reads a technician's private key: X25519, PKCS #8, PEM.
+// technicianKey reads a technician's private key: of ecdh, only X25519 has a form of its own in PKCS #8.
 func technicianKey(path string) (*link.Key, error) {
-	const next = "make one with: palmctl ticket key --out technician.pem"
-	b, err := readFile("technician's key", path, maxKeyFile)
+	key, err := privateKey[*ecdh.PrivateKey]("technician's key", path, "X25519", "make one with: palmctl ticket key --out technician.pem")
 	if err != nil {
 		return nil, err
 	}
-	defer clear(b)
-	block, _ := pem.Decode(b)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, usage(fmt.Errorf("technician's key: %s has no PEM block of type PRIVATE KEY", path), next)
-	}
-	defer clear(block.Bytes)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, usage(fmt.Errorf("technician's key: %s: %w", path, err), next)
-	}
-	private, ok := key.(*ecdh.PrivateKey)
-	if !ok || private.Curve() != ecdh.X25519() {
-		return nil, usage(fmt.Errorf("technician's key: %s holds a key of another kind than X25519", path), next)
-	}
-	return link.NewKey([32]byte(private.Bytes()))
+	return link.NewKey([32]byte(key.Bytes()))
 }
 
 // ticketFlags are what a ticket says.
