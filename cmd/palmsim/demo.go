@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"volar/cmd/internal/stack"
+	"volar/cmd/internal/uplink"
 	"volar/firmware"
 	"volar/sim"
 )
@@ -104,20 +103,12 @@ func (d *demo) device(ctx context.Context, v *ownVault, show *demoShow) error {
 		return err
 	}
 	palmd, state := filepath.Join(bin, "palmd"), filepath.Join(v.dir, "unit")
-	out, err := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-print").Output()
+	unit, err := v.stack.Palmd(ctx, state)
 	if err != nil {
-		return fmt.Errorf("palmd -print: %w", err)
-	}
-	var said struct{ Unit, Key string }
-	if err := json.Unmarshal(out, &said); err != nil {
-		return fmt.Errorf("palmd -print: %w", err)
-	}
-	key, err := hex.DecodeString(said.Key)
-	if err != nil || len(key) != 32 {
-		return fmt.Errorf("palmd -print: key %q", said.Key)
+		return err
 	}
 	config, script := filepath.Join(v.dir, "unit.toml"), filepath.Join(v.dir, "people.jsonl")
-	if err := errors.Join(writeUnit(config, v.stack, said.Unit, [32]byte(key)), writeScript(script, show.script)); err != nil {
+	if err := errors.Join(writeUnit(config, unit), writeScript(script, show.script)); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, palmd, "-board", "sim", "-state", state, "-config", config,
@@ -139,11 +130,7 @@ func (d *demo) device(ctx context.Context, v *ownVault, show *demoShow) error {
 	return heard
 }
 
-func writeUnit(path string, s *stack.Stack, name string, key [32]byte) error {
-	unit, err := s.Unit(name, key)
-	if err != nil {
-		return err
-	}
+func writeUnit(path string, unit *uplink.Config) error {
 	b, err := unit.Encode()
 	if err != nil {
 		return err

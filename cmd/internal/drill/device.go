@@ -3,7 +3,6 @@ package drill
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,19 +57,7 @@ type device struct {
 }
 
 func (d *device) provision(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, filepath.Join(d.p.bin, "palmd"), "-board", "sim", "-state", d.state, "-print").Output()
-	if err != nil {
-		return fmt.Errorf("drill: palmd -print: %w", err)
-	}
-	var said struct{ Unit, Key string }
-	if err := json.Unmarshal(out, &said); err != nil {
-		return fmt.Errorf("drill: palmd -print: %w", err)
-	}
-	key, err := hex.DecodeString(said.Key)
-	if err != nil || len(key) != 32 {
-		return fmt.Errorf("drill: palmd -print: key %q", said.Key)
-	}
-	unit, err := d.p.stack.Unit(said.Unit, [32]byte(key))
+	unit, err := d.p.stack.Palmd(ctx, d.state)
 	if err != nil {
 		return err
 	}

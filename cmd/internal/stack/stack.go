@@ -40,7 +40,7 @@ const (
 
 // Options say where the programs are and where they may write.
 type Options struct {
-	Bin string    // folder of palmhost, palmlaunch and palmvault
+	Bin string    // folder of palmhost, palmlaunch and palmvault, and for Palmd of palmd
 	Dir string    // an existing folder for the store, keys and configuration
 	Log io.Writer // what the processes say; nil is nowhere
 
@@ -207,6 +207,24 @@ func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
 		Policy:      s.path("policy"),
 		Development: true,
 	}, nil
+}
+
+// Palmd provisions the palmd that lies beside the other programs, with its
+// state in a folder, as Unit does.
+func (s *Stack) Palmd(ctx context.Context, state string) (*uplink.Config, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(s.options.Bin, "palmd"), "-board", "sim", "-state", state, "-print").Output()
+	if err != nil {
+		return nil, fmt.Errorf("stack: palmd -print: %w", err)
+	}
+	var said struct{ Unit, Key string }
+	if err := json.Unmarshal(out, &said); err != nil {
+		return nil, fmt.Errorf("stack: palmd -print: %w", err)
+	}
+	key, err := hex.DecodeString(said.Key)
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("stack: palmd -print: key %q", said.Key)
+	}
+	return s.Unit(said.Unit, [32]byte(key))
 }
 
 // Kill ends the host without warning, as a power cut would; the vault ends
