@@ -222,14 +222,3 @@ func flip(pix []byte) {
 		pix[i], pix[i+1], pix[j], pix[j+1] = pix[j], pix[j+1], pix[i], pix[i+1]
 	}
 }
-
-func BenchmarkMake(b *testing.B) {
-	burst, cal, p := newScene(hal.Y10).burst(levels), calibration(), palm()
-	for b.Loop() {
-		out, err := Make(burst, cal, p)
-		if err != nil {
-			b.Fatal(err)
-		}
-		out.Wipe()
-	}
-}
