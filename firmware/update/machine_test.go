@@ -1,48 +1,17 @@
 package update
 
 import (
-	"os"
-	"regexp"
 	"testing"
 
+	"volar/internal/drawing"
 	"volar/wire/bootstate"
 )
 
-type arrow struct {
-	from  State
-	event Event
-	to    State
-}
+var machine = drawing.Machine[State, Event]{States: stateCount, Events: eventCount, Next: next}
 
 // TestDrawing holds the comment against the table.
 func TestDrawing(t *testing.T) {
-	text, err := os.ReadFile("machine.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	states, events := map[string]State{}, map[string]Event{}
-	for s := range stateCount {
-		states[s.String()] = s
-	}
-	for e := range eventCount {
-		events[e.String()] = e
-	}
-	drawn := map[arrow]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^//\t(\w+) +-- ([a-z ]+?) *--> (\w+)$`).FindAllStringSubmatch(string(text), -1) {
-		drawn[arrow{states[m[1]], events[m[2]], states[m[3]]}] = true
-	}
-	for s := range stateCount {
-		for e := range eventCount {
-			to, ok := next(s, e)
-			if a := (arrow{s, e, to}); ok != drawn[a] {
-				t.Errorf("%v -- %v --> %v: drawn %v, in the table %v", s, e, to, drawn[a], ok)
-			}
-			delete(drawn, arrow{s, e, to})
-		}
-	}
-	for a := range drawn {
-		t.Errorf("%v -- %v --> %v is drawn and not in the table", a.from, a.event, a.to)
-	}
+	machine.Check(t, "machine.go", `(?m)^//\t(?P<from>\w+) +-- (?P<event>[a-z ]+?) *--> (?P<to>\w+)$`)
 }
 
 // TestEveryStateEveryEvent holds the machine against what must be true of it,
@@ -65,28 +34,10 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		}
 	}
 	for s := Idle; s < stateCount; s++ {
-		if !reaches(s, Idle) || s != Idle && !reaches(Idle, s) {
+		if !machine.Reaches(s, Idle) || s != Idle && !machine.Reaches(Idle, s) {
 			t.Errorf("%v is never reached, or never left", s)
 		}
 	}
-}
-
-// reaches tells whether events lead from one state to another.
-func reaches(from, to State) bool {
-	seen := map[State]bool{from: true}
-	for todo := []State{from}; len(todo) > 0; todo = todo[1:] {
-		for e := range eventCount {
-			n, ok := next(todo[0], e)
-			if ok && n == to {
-				return true
-			}
-			if ok && !seen[n] {
-				seen[n] = true
-				todo = append(todo, n)
-			}
-		}
-	}
-	return false
 }
 
 // Where a unit goes on, by what its disk and its boot state say. Slot a runs
@@ -147,16 +98,6 @@ func TestNeverArmedTwice(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for s := range stateCount {
-		if s.String() == "" {
-			t.Errorf("state %d has no name", s)
-		}
-	}
-	for e := range eventCount {
-		if e.String() == "" {
-			t.Errorf("event %d has no name", e)
-		}
-	}
 	if got := stateCount.String() + eventCount.String(); got != "state(14)event(17)" {
 		t.Error(got)
 	}

@@ -47,7 +47,7 @@ var may = map[string][]string{
 }
 
 // tests may also import what stands in for hardware.
-var tests = []string{"sim", "hal", "testdata", "wire/link", "internal/emulated"}
+var tests = []string{"sim", "hal", "testdata", "wire/link", "internal/emulated", "internal/drawing"}
 
 // sealed is what the vault may not import: it has no way out but its door.
 var sealed = []string{"net", "net/http", "os", "os/exec", "os/signal", "syscall", "unsafe", "log", "log/slog", "plugin", "C", "golang.org/x/sys/unix"}
