@@ -83,7 +83,7 @@ FUZZTIME ?= 60s
 fit: ## fit how far strangers lie apart to synthetic palms: writes enclave/vault/matcher/fitted.go
 	@CGO_ENABLED=0 go test ./enclave/vault/matcher -run 'TestFit$$' -fit -timeout 60m -v
 
-fuzz: ## every fuzz target for FUZZTIME (60s) each
+fuzz: setup ## every fuzz target for FUZZTIME (60s) each
 	@scripts/fuzz $(FUZZTIME)
 
 BOARD ?= qemu-virt

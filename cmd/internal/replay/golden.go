@@ -19,7 +19,7 @@ const goldenVersion = 1
 
 // Limits of a golden file.
 const (
-	maxGolden     = 256 << 20 // bytes
+	maxGolden     = 64 << 20 // bytes
 	maxGoldenLine = 64 << 10
 	maxSteps      = 200_000
 )
@@ -122,7 +122,7 @@ func LoadGolden(dir, name string) (*Golden, error) {
 		return nil, err
 	}
 	defer f.Close()
-	g, err := ReadGolden(io.LimitReader(f, maxGolden))
+	g, err := ReadGolden(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -131,7 +131,8 @@ func LoadGolden(dir, name string) (*Golden, error) {
 
 // ReadGolden reads what Write wrote, strictly.
 func ReadGolden(r io.Reader) (*Golden, error) {
-	lines := bufio.NewScanner(r)
+	whole := &io.LimitedReader{R: r, N: maxGolden + 1}
+	lines := bufio.NewScanner(whole)
 	lines.Buffer(make([]byte, 0, 4096), maxGoldenLine)
 	if !lines.Scan() {
 		return nil, errors.Join(errors.New("replay: golden is empty"), lines.Err())
@@ -160,6 +161,9 @@ func ReadGolden(r io.Reader) (*Golden, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("replay: golden: %w", err)
+	}
+	if whole.N == 0 {
+		return nil, fmt.Errorf("replay: golden: more than %d bytes", maxGolden)
 	}
 	return g, nil
 }

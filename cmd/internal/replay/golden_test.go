@@ -54,6 +54,41 @@ func TestGoldenRefused(t *testing.T) {
 	}
 }
 
+// A golden that is too long is refused, though each line of it is good.
+func TestGoldenIsBounded(t *testing.T) {
+	head := `{"golden":1,"tape":"t","sha256":"","arch":"amd64"}` + "\n"
+	line := `{"wave":1,"purpose":"` + strings.Repeat("x", maxGoldenLine/2) + `","outcome":"","bursts":0}` + "\n"
+	if _, err := ReadGolden(strings.NewReader(head + strings.Repeat(line, maxGolden/len(line)+1))); err == nil || !strings.Contains(err.Error(), "bytes") {
+		t.Errorf("more than is allowed: %v", err)
+	}
+}
+
+// What is read is written as what is read for the same.
+func FuzzReadGolden(f *testing.F) {
+	var b bytes.Buffer
+	if err := sample().Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, err := ReadGolden(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		var once, twice bytes.Buffer
+		if err := g.Write(&once); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadGolden(bytes.NewReader(once.Bytes()))
+		if err != nil {
+			t.Fatalf("%q is written as %q: %v", b, once.Bytes(), err)
+		}
+		if err := again.Write(&twice); err != nil || !bytes.Equal(once.Bytes(), twice.Bytes()) {
+			t.Errorf("%q has two forms, %q and %q: %v", b, once.Bytes(), twice.Bytes(), err)
+		}
+	})
+}
+
 // What changed is told once, by its severity, and what follows from it is not.
 func TestCompare(t *testing.T) {
 	tolerances, err := LoadTolerances(t.TempDir())
