@@ -152,8 +152,8 @@ func ReadGolden(r io.Reader) (*Golden, error) {
 	steps := 0
 	for n := 2; lines.Scan(); n++ {
 		err := g.line(lines.Bytes())
-		if steps++; err == nil && steps > maxSteps {
-			err = fmt.Errorf("more than %d lines", maxSteps)
+		if steps++; steps > maxSteps || whole.N == 0 {
+			err = fmt.Errorf("more than %d lines or %d bytes", maxSteps, maxGolden)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("replay: golden line %d: %w", n, err)
@@ -161,9 +161,6 @@ func ReadGolden(r io.Reader) (*Golden, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("replay: golden: %w", err)
-	}
-	if whole.N == 0 {
-		return nil, fmt.Errorf("replay: golden: more than %d bytes", maxGolden)
 	}
 	return g, nil
 }
