@@ -53,6 +53,7 @@ type corpus struct {
 	seed   uint64
 	number int
 	small  bool
+	script func(tape int, seed uint64) []sim.Presentation
 	log    io.Writer
 	say    io.Writer
 }
@@ -61,7 +62,7 @@ type corpus struct {
 const maxCorpus = 100_000
 
 func newCorpusCommand() *cobra.Command {
-	k := corpus{}
+	k := corpus{script: corpusScript}
 	c := &cobra.Command{
 		Use:   "corpus --out DIR",
 		Short: "Make a reference corpus: tapes of thousands of synthetic presentations",
@@ -108,7 +109,7 @@ func (k *corpus) run(ctx context.Context) error {
 	index := corpusIndex{Version: corpusVersion, Seed: k.seed, Generator: generator, Shrink: corpusShrink}
 	var jobs []replay.Job
 	for i := 0; index.Presentations < k.number && (i == 0 || !k.small); i++ {
-		script, name := corpusScript(i, k.seed), fmt.Sprintf("corpus-%04d", i)
+		script, name := k.script(i, k.seed), fmt.Sprintf("corpus-%04d", i)
 		if k.small {
 			script, name = smallScript(k.seed), "small"
 		}
