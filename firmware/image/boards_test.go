@@ -153,16 +153,25 @@ func fsck(t *testing.T, b []byte) {
 	}
 }
 
+// withLoaderParts stands in what scripts/uboot makes for a chip that needs
+// more than U-Boot. One part has the marks for the key, as in a real build.
+func withLoaderParts(t *testing.T, in *Inputs) {
+	t.Helper()
+	for name, data := range map[string][]byte{
+		"u-boot-nodtb.bin": marks(t),
+		"u-boot-spl.bin":   []byte("SPL"), // three bytes: has to be padded
+		"bl31.bin":         []byte("TF-A"),
+		"u-boot.dtb":       standInTree(t, in),
+	} {
+		put(t, filepath.Join(in.Loader, name), data)
+	}
+}
+
 func TestIMX(t *testing.T) {
 	in := inputs(t, "imx8mp")
 	withTree(t, &in)
 	withBlobs(t, &in)
-	for _, name := range []string{"u-boot-nodtb.bin", "u-boot.dtb", "u-boot-spl.bin", "bl31.bin"} {
-		put(t, filepath.Join(in.Loader, name), marks(t))
-	}
-	put(t, filepath.Join(in.Loader, "u-boot-spl.bin"), []byte("SPL")) // three bytes: has to be padded
-	put(t, filepath.Join(in.Loader, "bl31.bin"), []byte("TF-A"))
-	put(t, filepath.Join(in.Loader, "u-boot.dtb"), standInTree(t, &in))
+	withLoaderParts(t, &in)
 	b := build(t, in)
 	if r := verify(t, b.Dir, in); !r.OK {
 		t.Fatalf("%+v", r.Checks)
