@@ -21,15 +21,17 @@ const (
 
 // raster draws the cells of a mesh as triangles: each pixel belongs to one.
 func raster(m *mesh, cs []corner, w, h int, draw func(*span)) {
+	s := new(span) // one for all: what is handed to draw lies on the heap
 	for _, k32 := range m.cells {
 		k := int(k32)
 		a, b, c, d := &cs[k], &cs[k+1], &cs[k+m.cols], &cs[k+m.cols+1]
-		triangle(a, b, c, w, h, draw)
-		triangle(b, c, d, w, h, draw)
+		s.triangle(a, b, c, w, h, draw)
+		s.triangle(b, c, d, w, h, draw)
 	}
 }
 
-func triangle(a, b, c *corner, w, h int, draw func(*span)) {
+// triangle draws the spans of a triangle, and sets all of s for each.
+func (s *span) triangle(a, b, c *corner, w, h int, draw func(*span)) {
 	if !a.ok || !b.ok || !c.ok {
 		return
 	}
@@ -51,7 +53,6 @@ func triangle(a, b, c *corner, w, h int, draw func(*span)) {
 	ux, uy := plane(a.u, b.u, c.u)
 	vx, vy := plane(a.v, b.v, c.v)
 	const fixed = 65536
-	var s span
 	s.du, s.dv = int64(ux*fixed), int64(vx*fixed)
 	fields := [3][5]float32{a.fields(), b.fields(), c.fields()}
 	var fx, fy [5]float64
@@ -77,7 +78,7 @@ func triangle(a, b, c *corner, w, h int, draw func(*span)) {
 		for i := range fx {
 			s.f[i] = float32(float64(fields[0][i]) + fx[i]*dx + fy[i]*dy)
 		}
-		draw(&s)
+		draw(s)
 	}
 }
 
