@@ -312,7 +312,7 @@ func (g *goldens) compare(results []replay.Result) *replay.Report {
 			failed[res.Name] = g.missing[res.Name]
 		}
 	}
-	report := replay.NewReport(results, changes, g.dir != "")
+	report := replay.NewReport(results, changes)
 	report.Failed = failed
 	for _, res := range results {
 		if failed[res.Name] != nil {

@@ -17,8 +17,8 @@ import (
 // Report is what a run over tapes came to.
 type Report struct {
 	Results  []Result            // in the order of the tapes
-	Compared bool                // with goldens
-	Changes  map[string][]Change // by name of the tape
+	Compared bool                // with any golden
+	Changes  map[string][]Change // by name of the tape, of those with a golden
 	Groups   []Group
 	Missing  []string // tapes without a golden
 	Failed   map[string]error
@@ -27,9 +27,10 @@ type Report struct {
 	Took                                 time.Duration
 }
 
-// NewReport sorts out what was found.
-func NewReport(results []Result, changes map[string][]Change, compared bool) *Report {
-	r := &Report{Results: results, Compared: compared, Changes: changes}
+// NewReport sorts out what was found. changes has an entry for each tape that
+// was compared.
+func NewReport(results []Result, changes map[string][]Change) *Report {
+	r := &Report{Results: results, Compared: len(changes) > 0, Changes: changes}
 	var all []Change
 	for i := range results {
 		res := &results[i]
@@ -118,7 +119,7 @@ const most = 12
 
 func (r *Report) changes(t *text80) {
 	if len(r.Groups) == 0 {
-		t.line("NOTHING CHANGED: all %d waves of %d tapes are as in their goldens", r.Waves, len(r.Results))
+		t.line("NOTHING CHANGED: of %d tapes, the %d with a golden are as in it", len(r.Results), len(r.Changes))
 		return
 	}
 	t.line("%s", r.Headline())
