@@ -15,7 +15,8 @@ import (
 )
 
 // These tests need the kernel's virtual camera, which this machine hardly has.
-// `make vm` runs them in a virtual machine with the product kernel, as
+// TestKernelDrivesCameras of package image runs them in a virtual machine with
+// the product kernel, as
 //
 //	modprobe vivid node_types=0x101 num_inputs=1 input_types=0x3 num_outputs=1 output_types=0x1 ccs_cap_mode=0 ccs_out_mode=0
 //	v4l2.test -test.run Vivid -test.v
@@ -69,7 +70,7 @@ func TestVividGivesEveryFormat(t *testing.T) {
 			var last Frame
 			for n := range 6 {
 				f := next(t, s)
-				if n > 0 && (f.Seq <= last.Seq || f.Stamp <= last.Stamp) {
+				if n > 0 && (f.Seq < last.Seq || f.Stamp <= last.Stamp) { // late, the module gives two frames the number of one
 					t.Errorf("frame %d at %v after frame %d at %v", f.Seq, f.Stamp, last.Seq, last.Stamp)
 				}
 				if f.Damaged || len(f.Data) != f.Stride*height || n > 0 && bytes.Count(f.Data, []byte{0}) == len(f.Data) {
