@@ -24,7 +24,7 @@ func (s *session) decide(ctx context.Context, b wire.Begin, m wire.Sample) wire.
 		return wire.Answer{}
 	}
 	lives := s.vault.alive(&m)
-	capture, err := matcher.Encode(m.Hand, m.Views)
+	capture, err := t.scheme.Encode(m.Hand, m.Views)
 	m.Wipe()
 	if err != nil {
 		return wire.Answer{Status: wire.Again} // too little skin to compare
@@ -60,7 +60,7 @@ func accepted(p wire.Person) wire.Answer { return wire.Answer{Status: wire.Accep
 func (s *session) identify(t *tenant, probe *matcher.Probe, lives bool) (wire.Person, bool) {
 	who := claim{tenant: t.Name, device: s.link.DeviceKey()}
 	allowed := s.vault.limits.allows(who)
-	r := t.identify(probe, s.vault.policy)
+	r := t.identify(probe)
 	if !allowed {
 		return wire.Person{}, false
 	}
@@ -77,7 +77,7 @@ func (s *session) identify(t *tenant, probe *matcher.Probe, lives bool) (wire.Pe
 func (s *session) verify(t *tenant, id wire.Person, probe *matcher.Probe, lives bool) bool {
 	who := claim{t.Name, s.link.DeviceKey(), id}
 	allowed := s.vault.limits.allows(who)
-	ok := t.verify(probe, id, s.vault.policy) && lives
+	ok := t.verify(probe, id) && lives
 	if !allowed {
 		return false
 	}
@@ -134,7 +134,7 @@ func (s *session) delete(ctx context.Context, t *tenant, id wire.Person, probe *
 // store writes a person to the gallery and, when that is on disk and
 // committed, to memory. It may wait for others' changes.
 func (s *session) store(ctx context.Context, t *tenant, p person) error {
-	r, err := p.record()
+	r, err := t.record(p)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (s *session) enrol(ctx context.Context, t *tenant, c *matcher.Capture, live
 		c.Wipe()
 		return wire.Answer{Status: wire.More, Hand: e.want}
 	}
-	if !e.agrees(c, s.vault.policy) {
+	if !e.agrees(c, t.policy) {
 		c.Wipe()
 		return wire.Answer{Status: wire.Again}
 	}
@@ -126,7 +126,7 @@ func (e *enrolment) agrees(c *matcher.Capture, policy matcher.Policy) bool {
 // already or is being enrolled at another device. The person is accepted when
 // the record is on disk and committed, and not before.
 func (s *session) finish(ctx context.Context, t *tenant, e *enrolment, last wire.Hand) wire.Answer {
-	p := t.newcomer(e.hands, s.vault.policy)
+	p := t.newcomer(e.hands)
 	if p == nil {
 		s.endEnrolment()
 		return wire.Answer{}
@@ -154,11 +154,11 @@ func (s *session) welcome(ctx context.Context, t *tenant, p *person) error {
 
 // newcomer is a new person with these palms, who is being enrolled until
 // settle; nil if one of the palms may be somebody's.
-func (t *tenant) newcomer(palms [2][]*matcher.Capture, policy matcher.Policy) *person {
+func (t *tenant) newcomer(palms [2][]*matcher.Capture) *person {
 	t.change.Lock()
 	defer t.change.Unlock()
 	all := slices.Concat(palms[:]...)
-	if slices.ContainsFunc(all, func(c *matcher.Capture) bool { return t.knows(c, policy) }) || t.pending.knows(all, policy) {
+	if slices.ContainsFunc(all, func(c *matcher.Capture) bool { return t.knows(c) }) || t.pending.knows(all, t.policy) {
 		return nil
 	}
 	p := &person{palms: palms}

@@ -98,7 +98,9 @@ func (m *machine) platform(t testing.TB) *simulated.Platform {
 }
 
 // start is a vault's process on a machine.
-func (m *machine) start(t testing.TB) *host {
+func (m *machine) start(t testing.TB) *host { return m.startFor(t, tenants) }
+
+func (m *machine) startFor(t testing.TB, tenants []vault.Tenant) *host {
 	t.Helper()
 	v, err := vault.New(context.Background(), vault.Config{Platform: m.platform(t), Blobs: m, Tenants: tenants, FPIR: 1e-4})
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 // tenant is a tenant's gallery in memory.
 type tenant struct {
 	Tenant
+	policy matcher.Policy
+	scheme *matcher.Scheme // that palms are coded in; set before the vault serves
 
 	// change is held while it is decided that somebody is new, so that two
 	// devices cannot enrol one person.
@@ -22,8 +24,14 @@ type tenant struct {
 	palms [2]*search.Index // left hands, right hands
 }
 
-func newTenant(t Tenant) *tenant {
-	return &tenant{Tenant: t, palms: [2]*search.Index{search.New(wire.Left), search.New(wire.Right)}}
+func newTenant(t Tenant, fpir float64) *tenant {
+	return &tenant{Tenant: t, policy: matcher.Policy{FPIR: fpir}, palms: [2]*search.Index{search.New(wire.Left), search.New(wire.Right)}}
+}
+
+// recode lets palms be coded under the tenant's key, and no longer plainly.
+// Nobody may be enrolled yet.
+func (t *tenant) recode(key [32]byte) {
+	t.scheme, t.policy.Renewable = matcher.NewScheme(key), true
 }
 
 // person is what is known of one person.
@@ -40,7 +48,7 @@ func (t *tenant) restore(r *gallery.Record) error {
 	defer p.wipe()
 	for i, list := range [2][][]byte{r.Left, r.Right} {
 		for _, b := range list {
-			c, err := matcher.ParseCapture(b)
+			c, err := t.capture(b)
 			if err != nil {
 				return fmt.Errorf("restore a record: %w", err)
 			}
@@ -57,6 +65,17 @@ func (t *tenant) restore(r *gallery.Record) error {
 		}
 	}
 	return nil
+}
+
+// capture reads a template as the tenant's records hold it. One of another
+// order of bits is refused: plain ones do not get into a tenant with a key, nor the other way about.
+func (t *tenant) capture(stored []byte) (*matcher.Capture, error) {
+	b, err := t.scheme.Gather(stored)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return matcher.ParseCapture(b)
 }
 
 func wipe(captures []*matcher.Capture) {
@@ -90,22 +109,22 @@ func (t *tenant) person(id wire.Person) person {
 }
 
 // identify searches everyone.
-func (t *tenant) identify(probe *matcher.Probe, policy matcher.Policy) matcher.Result {
-	return t.palms[side(probe.Hand())].Search(probe, policy)
+func (t *tenant) identify(probe *matcher.Probe) matcher.Result {
+	return t.palms[side(probe.Hand())].Search(probe, t.policy)
 }
 
 // knows says whether anyone may have this palm, also where it cannot tell who.
-func (t *tenant) knows(c *matcher.Capture, policy matcher.Policy) bool {
+func (t *tenant) knows(c *matcher.Capture) bool {
 	probe := matcher.NewProbe(c)
 	defer probe.Wipe()
-	r := t.identify(probe, policy)
+	r := t.identify(probe)
 	return r.Found || r.Ambiguous
 }
 
 // verify compares with one person, or for the work alone with another where
 // there is no such person, and as often whoever it is.
-func (t *tenant) verify(probe *matcher.Probe, id wire.Person, policy matcher.Policy) bool {
-	return t.palms[side(probe.Hand())].Verify(probe, id, maxCaptures, policy)
+func (t *tenant) verify(probe *matcher.Probe, id wire.Person) bool {
+	return t.palms[side(probe.Hand())].Verify(probe, id, maxCaptures, t.policy)
 }
 
 // side is where a hand's palms lie.
@@ -117,11 +136,11 @@ func side(h wire.Hand) int {
 }
 
 // record is what the store keeps of a person.
-func (p person) record() (*gallery.Record, error) {
+func (t *tenant) record(p person) (*gallery.Record, error) {
 	r := &gallery.Record{Person: p.id}
 	for i, list := range []*[][]byte{&r.Left, &r.Right} {
 		for _, c := range p.palms[i] {
-			b, err := c.MarshalBinary()
+			b, err := t.template(c)
 			if err != nil {
 				r.Wipe()
 				return nil, err
@@ -130,4 +149,14 @@ func (p person) record() (*gallery.Record, error) {
 		}
 	}
 	return r, nil
+}
+
+// template is a capture as the tenant's records hold it.
+func (t *tenant) template(c *matcher.Capture) ([]byte, error) {
+	b, err := c.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return t.scheme.Scatter(b)
 }

@@ -18,7 +18,6 @@ import (
 
 	"volar/enclave/attest"
 	"volar/enclave/vault/gallery"
-	"volar/enclave/vault/matcher"
 	"volar/wire"
 	"volar/wire/link"
 )
@@ -69,7 +68,6 @@ type Vault struct {
 	platform Platform
 	gallery  *gallery.Gallery
 	tenants  map[string]*tenant
-	policy   matcher.Policy
 	alive    func(*wire.Sample) bool
 	key      *staticKey
 	limits   limiter
@@ -98,7 +96,6 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	v := &Vault{
 		platform: cfg.Platform,
 		tenants:  map[string]*tenant{},
-		policy:   matcher.Policy{FPIR: cfg.FPIR},
 		alive:    alive,
 		sessions: map[uint64]*session{},
 		done:     make(chan struct{}),
@@ -107,12 +104,13 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		if t.Operator == ([32]byte{}) {
 			return nil, fmt.Errorf("vault: start: tenant %s has no operator key", t.Name)
 		}
-		v.tenants[t.Name] = newTenant(t)
+		v.tenants[t.Name] = newTenant(t, cfg.FPIR)
 	}
 	var err error
 	v.gallery, err = gallery.Open(ctx, cfg.Platform, cfg.Blobs, gallery.Options{
 		Tenants: cfg.Tenants, Wait: cfg.Batch, Restore: cfg.Restore,
-		Load: func(name string, r *gallery.Record) error { return v.tenants[name].restore(r) },
+		Recode: func(name string, key [32]byte) { v.tenants[name].recode(key) },
+		Load:   func(name string, r *gallery.Record) error { return v.tenants[name].restore(r) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
@@ -124,6 +122,9 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
 	if err := v.certify(ctx, cfg.Tenants); err != nil {
+		return nil, fmt.Errorf("vault: start: %w", err)
+	}
+	if err := v.gallery.Renew(ctx); err != nil {
 		return nil, fmt.Errorf("vault: start: %w", err)
 	}
 	return v, nil

@@ -73,7 +73,7 @@ func (r *ref) open(k kind, t Tenant, box []byte) ([]byte, error) {
 // binding is the associated data of a blob. All parts but the last have
 // fixed lengths.
 func binding(k kind, t Tenant, id blobID, epoch uint64) []byte {
-	b := append([]byte("volar/gallery/2/"), k[0]) // head, page and rec differ in their first letter
+	b := append([]byte("volar/gallery/3/"), k[0]) // head, page and rec differ in their first letter
 	b = binary.BigEndian.AppendUint64(b, epoch)
 	b = append(b, id[:]...)
 	b = append(b, t.Operator[:]...)

@@ -9,7 +9,7 @@ import (
 )
 
 // version is the first field of everything here that is encoded.
-const version = 2
+const version = 3
 
 // The forms, as CBOR arrays in this order. A head lies in the store as
 // headForm; its Box, and the blobs of pages and records, hold the others.
@@ -31,12 +31,19 @@ type (
 		_        struct{} `cbor:",toarray"`
 		Name     string
 		Operator [32]byte
-		Recovery []byte   // the recovery key as the operator signed it, or empty
+		Recovery []byte // the recovery key as the operator signed it, or empty
+		Codes    codesForm
 		Signing  [32]byte // seed of the receipt key
 		Root     [32]byte // of the tree over the records
 		Changes  uint64
 		Owed     []owedForm
 		Pages    []refForm
+	}
+	// codesForm is what a tenant's palms are coded under: both zero for plain codes.
+	codesForm struct {
+		_          struct{} `cbor:",toarray"`
+		Generation uint64
+		Key        [32]byte
 	}
 	owedForm struct {
 		_       struct{} `cbor:",toarray"`
@@ -48,12 +55,13 @@ type (
 		Program [32]byte
 	}
 	// bodyForm is what share holders pass on to another platform: the way to
-	// the records, without the receipt key. The recovery key is in it so that
-	// its generation goes on.
+	// the records and what they are coded under, without the receipt key. The
+	// recovery key is in it so that its generation goes on.
 	bodyForm struct {
 		_        struct{} `cbor:",toarray"`
 		Version  uint8
 		Recovery []byte
+		Codes    codesForm
 		Pages    []refForm
 	}
 	refForm struct {
@@ -87,6 +95,12 @@ const maxSealed = 4 << 10
 func formOf(r ref) refForm { return refForm{ID: r.ID, Key: r.Key, Hash: r.Hash, Epoch: r.Epoch} }
 func (f refForm) ref() ref { return ref{ID: f.ID, Key: f.Key, Hash: f.Hash, Epoch: f.Epoch} }
 
+func (c codes) form() codesForm  { return codesForm{Generation: c.generation, Key: c.key} }
+func (f codesForm) codes() codes { return codes{generation: f.Generation, key: f.Key} }
+
+// valid says that there is a key from the first generation on, and none before.
+func (f codesForm) valid() bool { return (f.Generation == 0) == (f.Key == [32]byte{}) }
+
 func refsOf(pages []*page) (list []refForm) {
 	for _, p := range pages {
 		list = append(list, formOf(p.ref))
@@ -108,7 +122,7 @@ func encodeContent(shelves []*shelf, importing key) ([]byte, error) {
 		f.Import = importing[:]
 	}
 	for _, s := range shelves {
-		sf := shelfForm{Name: s.Name, Operator: s.Operator, Recovery: s.Recovery, Signing: s.signing, Root: s.root, Changes: s.changes, Pages: refsOf(s.pages)}
+		sf := shelfForm{Name: s.Name, Operator: s.Operator, Recovery: s.Recovery, Codes: s.codes.form(), Signing: s.signing, Root: s.root, Changes: s.changes, Pages: refsOf(s.pages)}
 		for _, o := range s.owed {
 			sf.Owed = append(sf.Owed, owedForm{Handle: o.handle, Before: o.before, After: o.after, Root: o.root, Time: o.time, Program: o.program})
 		}
@@ -129,10 +143,10 @@ func decodeContent(b []byte) (list []*shelf, importing key, err error) {
 	copy(importing[:], f.Import)
 	clear(f.Import)
 	for _, sf := range f.Shelves {
-		if wire.CheckTenant(sf.Name) != nil || find(list, sf.Name) != nil || len(sf.Pages) > maxPages || len(sf.Owed) > maxOwed || sf.Signing == [32]byte{} {
+		if wire.CheckTenant(sf.Name) != nil || find(list, sf.Name) != nil || len(sf.Pages) > maxPages || len(sf.Owed) > maxOwed || sf.Signing == [32]byte{} || !sf.Codes.valid() {
 			return nil, key{}, errors.New("head with a tenant that is invalid or listed twice")
 		}
-		s := &shelf{Tenant: Tenant{sf.Name, sf.Operator, sf.Recovery}, signing: sf.Signing, root: sf.Root, changes: sf.Changes, pages: unread(sf.Pages)}
+		s := &shelf{Tenant: Tenant{Name: sf.Name, Operator: sf.Operator, Recovery: sf.Recovery}, codes: sf.Codes.codes(), signing: sf.Signing, root: sf.Root, changes: sf.Changes, pages: unread(sf.Pages)}
 		for _, o := range sf.Owed {
 			s.owed = append(s.owed, owed{o.Handle, o.Before, o.After, o.Root, o.Time, o.Program})
 		}
@@ -142,19 +156,19 @@ func decodeContent(b []byte) (list []*shelf, importing key, err error) {
 }
 
 func encodeBody(s *shelf) ([]byte, error) {
-	return codec.Marshal(bodyForm{Version: version, Recovery: s.Recovery, Pages: refsOf(s.pages)})
+	return codec.Marshal(bodyForm{Version: version, Recovery: s.Recovery, Codes: s.codes.form(), Pages: refsOf(s.pages)})
 }
 
-// decodeBody gives a shelf its pages, not read yet, and its recovery key.
+// decodeBody gives a shelf its pages, not read yet, its recovery key and its codes.
 func (s *shelf) decodeBody(b []byte) error {
 	var f bodyForm
 	if err := codec.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	if f.Version != version || len(f.Pages) > maxPages {
+	if f.Version != version || len(f.Pages) > maxPages || !f.Codes.valid() {
 		return fmt.Errorf("escrow of version %d with %d pages, want %d and at most %d", f.Version, len(f.Pages), version, maxPages)
 	}
-	s.Recovery, s.pages = f.Recovery, unread(f.Pages)
+	s.Recovery, s.codes, s.pages = f.Recovery, f.Codes.codes(), unread(f.Pages)
 	return nil
 }
 

@@ -21,11 +21,11 @@ func samples(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"head": must(encodeHead(7, []byte("sealed"), []byte("box"))),
 		"content": must(encodeContent([]*shelf{
-			{Tenant: Tenant{"acme", [32]byte{1}, []byte("signed")}, signing: key{3}, changes: 6, pages: []*page{{ref: r}}, owed: []owed{{handle: [32]byte{4}, before: 1, after: 2}}},
+			{Tenant: Tenant{Name: "acme", Operator: [32]byte{1}, Recovery: []byte("signed")}, codes: codes{2, key{8}}, signing: key{3}, changes: 6, pages: []*page{{ref: r}}, owed: []owed{{handle: [32]byte{4}, before: 1, after: 2}}},
 			{Tenant: Tenant{Name: "bloom", Operator: [32]byte{2}}, signing: key{5}},
 		}, key{9})),
 		"page":   must(encodePage([]entry{{wire.Person{1}, r}, {wire.Person{2}, r}})),
-		"body":   must(encodeBody(&shelf{Tenant: Tenant{Recovery: []byte("signed")}, pages: []*page{{ref: r}}})),
+		"body":   must(encodeBody(&shelf{Tenant: Tenant{Recovery: []byte("signed")}, codes: codes{2, key{8}}, pages: []*page{{ref: r}}})),
 		"record": must(encodeRecord(&Record{Person: wire.Person{1}, Left: [][]byte{{1}}, Right: [][]byte{{2}, {3}}})),
 	}
 }
@@ -67,9 +67,9 @@ func TestForms(t *testing.T) {
 		if got := parse(append(b, 0)); len(got) > 0 {
 			t.Errorf("%s with a byte more reads as %v", name, got)
 		}
-		b[1] = 3
+		b[1] = 4
 		if got := parse(b); len(got) > 0 {
-			t.Errorf("%s of version 3 reads as %v", name, got)
+			t.Errorf("%s of version 4 reads as %v", name, got)
 		}
 	}
 	if _, err := decodeHead(samples(t)["head"], 8); !errors.Is(err, ErrAltered) {
@@ -80,9 +80,9 @@ func TestForms(t *testing.T) {
 // What a head, a page or a record may not say, although it is well formed.
 func TestFormsRefuse(t *testing.T) {
 	for name, h := range map[string]string{
-		"head without a sealed key": "8402074040",
-		"record without captures":   "84025001000000000000000000000000000000" + "8080",
-		"head with null":            "84020740f6",
+		"head without a sealed key": "8403074040",
+		"record without captures":   "84035001000000000000000000000000000000" + "8080",
+		"head with null":            "84030740f6",
 	} {
 		b, err := hex.DecodeString(h)
 		if err != nil {
@@ -92,7 +92,7 @@ func TestFormsRefuse(t *testing.T) {
 			t.Errorf("%s reads as %v", name, got)
 		}
 	}
-	if _, err := decodePage([]byte{0x82, 0x02, 0x80}); err == nil {
+	if _, err := decodePage([]byte{0x82, 0x03, 0x80}); err == nil {
 		t.Error("a page of nobody is a page")
 	}
 	r := newRef(1)
@@ -104,7 +104,11 @@ func TestFormsRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, b := range map[string][]byte{"person listed twice": twice, "tenant listed twice": same} {
+	unkeyed, err := encodeContent([]*shelf{{Tenant: Tenant{Name: "acme"}, signing: key{1}, codes: codes{generation: 1}}}, key{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"person listed twice": twice, "tenant listed twice": same, "codes without a key": unkeyed} {
 		if got := parse(b); len(got) > 0 {
 			t.Errorf("%s reads as %v", name, got)
 		}

@@ -78,6 +78,7 @@ type Tenant struct {
 	Name     string
 	Operator [32]byte // Ed25519 public key of whoever admits devices
 	Recovery []byte   // the recovery key that the operator signed, or nil; see enclave/recovery
+	Renewal  []byte   // the operator's order for the tenant's codes, or nil; see enclave/renewal
 }
 
 // Gallery is the encrypted gallery of all tenants. Its methods may be called
@@ -88,6 +89,7 @@ type Gallery struct {
 	wait   time.Duration // the least time between two epochs of changes that are not urgent
 
 	importing key // seed of the import key while a restore waits for its grants; set by Open alone
+	recode    func(tenant string, key [32]byte)
 
 	turn    sync.Mutex // held while a change is prepared and committed; guards what follows
 	settled bool       // no head of a later epoch has ever been given to the store
@@ -109,7 +111,9 @@ type Gallery struct {
 type shelf struct {
 	Tenant
 	open    bool // its tenant is among those given to Open
-	signing key  // Ed25519 seed of the tenant's receipt key
+	codes   codes
+	ordered uint64 // generation of codes that the operator wants; what lies below it is to be renewed
+	signing key    // Ed25519 seed of the tenant's receipt key
 	pages   []*page
 	tree    receipt.Tree
 	root    [32]byte // of the tree

@@ -25,7 +25,11 @@ type Options struct {
 	// Restore lets a platform without a gallery take over the one in the
 	// store, once each tenant's share holders have granted it.
 	Restore bool
-	// Load is called with every record of the tenants; it is wiped when Load returns.
+	// Recode is called with the key of a tenant's renewable codes: before the
+	// tenant's first record is loaded, and by Renew. It is needed where a tenant has such codes.
+	Recode func(tenant string, key [32]byte)
+	// Load is called with every record of the tenants, but those that are to be
+	// renewed; it is wiped when Load returns.
 	Load func(tenant string, r *Record) error
 }
 
@@ -33,7 +37,7 @@ type Options struct {
 // back anything that the gallery points to, and never repairs. A tenant that
 // is new begins with nothing; one that is not given stays as it is.
 func Open(ctx context.Context, sealer Sealer, blobs Blobs, o Options) (*Gallery, error) {
-	g := &Gallery{sealer: sealer, blobs: blobs, wait: o.Wait, wake: make(chan struct{}, 1)}
+	g := &Gallery{sealer: sealer, blobs: blobs, wait: o.Wait, recode: o.Recode, wake: make(chan struct{}, 1)}
 	if err := g.open(ctx, o); err != nil {
 		return nil, fmt.Errorf("gallery: open: %w", err)
 	}
@@ -71,6 +75,10 @@ func (g *Gallery) read(ctx context.Context, o Options, forget map[[32]byte]bool)
 		return err
 	}
 	for _, s := range g.shelves {
+		wanted := s.open && !s.due()
+		if wanted && s.codes != (codes{}) {
+			g.recode(s.Name, s.codes.key)
+		}
 		var leaves []receipt.Leaf
 		for _, p := range s.pages {
 			if err := g.readPage(ctx, s.Tenant, p); err != nil {
@@ -78,7 +86,7 @@ func (g *Gallery) read(ctx context.Context, o Options, forget map[[32]byte]bool)
 			}
 			for i := range p.entries {
 				leaves = append(leaves, s.leaf(p.entries[i]))
-				if !s.open || forget[s.handle(p.entries[i].person)] {
+				if !wanted || forget[s.handle(p.entries[i].person)] {
 					continue
 				}
 				if err := g.readRecord(ctx, s.Tenant, &p.entries[i], o.Load); err != nil {
@@ -183,7 +191,7 @@ func (g *Gallery) admit(tenants []Tenant) error {
 			return fmt.Errorf("tenant %s: %w", t.Name, ErrOperator)
 		}
 		s.open = true
-		if err := s.entrust(t.Recovery); err != nil {
+		if err := errors.Join(s.entrust(t.Recovery), s.order(t.Renewal)); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 	}

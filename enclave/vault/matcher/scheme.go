@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
@@ -95,7 +96,7 @@ func drawLayout(draw *rand.Rand) (l layout) {
 const markAt = 3
 
 // Scatter makes of a template the one that is stored: another with the bits of each band in the
-// scheme's order.
+// scheme's order. The plain scheme has no order of its own: it stores a copy.
 func (s *Scheme) Scatter(template []byte) ([]byte, error) {
 	return s.reorder(template, 0, (*layout).scatter)
 }
@@ -107,6 +108,12 @@ func (s *Scheme) Gather(stored []byte) ([]byte, error) {
 }
 
 func (s *Scheme) reorder(in []byte, mark byte, how func(l *layout, bits, care []byte)) ([]byte, error) {
+	if s == nil {
+		if _, _, err := templateHeadOf(in); err != nil {
+			return nil, err
+		}
+		return bytes.Clone(in), nil
+	}
 	if len(in) < templateHead || in[markAt] != mark {
 		return nil, fmt.Errorf("matcher: reorder template: not marked %d: %w", mark, ErrTemplate)
 	}
