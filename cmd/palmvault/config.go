@@ -34,6 +34,7 @@ type config struct {
 //	name = "acme"
 //	operator = "8f…"            # 64 hex digits: Ed25519 key that signs devices' credentials
 //	recovery = "0oRD…"          # optional, base64: the recovery key that the operator signed
+//	renewal = "0oRD…"           # optional, base64: the operator's order for renewable codes, see palmctl renew
 type configFile struct {
 	FalsePositives *float64     `toml:"false_positives"`
 	Restore        bool         `toml:"restore"`
@@ -44,6 +45,7 @@ type tenantFile struct {
 	Name     string `toml:"name"`
 	Operator string `toml:"operator"`
 	Recovery string `toml:"recovery"`
+	Renewal  string `toml:"renewal"`
 }
 
 // parseConfig reads the configuration. A key that it does not know is an error.
@@ -75,7 +77,11 @@ func parseConfig(b []byte) (config, error) {
 		if err != nil {
 			return config{}, fmt.Errorf("read the configuration: tenant %d: recovery is not base64", i+1)
 		}
-		cfg.tenants = append(cfg.tenants, vault.Tenant{Name: t.Name, Operator: [32]byte(key), Recovery: recovery})
+		renewal, err := base64.StdEncoding.DecodeString(t.Renewal)
+		if err != nil {
+			return config{}, fmt.Errorf("read the configuration: tenant %d: renewal is not base64", i+1)
+		}
+		cfg.tenants = append(cfg.tenants, vault.Tenant{Name: t.Name, Operator: [32]byte(key), Recovery: recovery, Renewal: renewal})
 	}
 	return cfg, nil
 }

@@ -16,12 +16,13 @@ func TestParseConfig(t *testing.T) {
 	if err != nil || c.fpir != 1e-5 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	c, err = parseConfig([]byte("restore = true\n[[tenants]]\nname = \"acme\"\noperator = \"" + key + "\"\nrecovery = \"0oRD\"\n"))
-	if err != nil || !c.restore || string(c.tenants[0].Recovery) != "\xd2\x84\x43" {
+	c, err = parseConfig([]byte("restore = true\n[[tenants]]\nname = \"acme\"\noperator = \"" + key + "\"\nrecovery = \"0oRD\"\nrenewal = \"0oRE\"\n"))
+	if err != nil || !c.restore || string(c.tenants[0].Recovery) != "\xd2\x84\x43" || string(c.tenants[0].Renewal) != "\xd2\x84\x44" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for text, want := range map[string]string{
-		"[[tenants]]\nname = \"acme\"\noperator = \"" + key + "\"\nrecovery = \"!\"": "not base64",
+		"[[tenants]]\nname = \"acme\"\noperator = \"" + key + "\"\nrecovery = \"!\"": "recovery is not base64",
+		"[[tenants]]\nname = \"acme\"\noperator = \"" + key + "\"\nrenewal = \"!\"":  "renewal is not base64",
 		"":                     "no [[tenants]]",
 		"tenants = 3":          "incompatible types",
 		"[[tenants]]\nname=1":  "incompatible types",
