@@ -16,15 +16,19 @@ type Check struct {
 
 	// Error says that the value is a departure from physics: the smaller the better.
 	Error bool
+
+	// Alone says that too low a value refuses by itself, whatever all others are: no
+	// other check would miss what it looks for.
+	Alone bool
 }
 
 // Checks are all checks, in the order in which values are given.
 var Checks = []Check{
-	{Name: "lamps answer", measure: lampsAnswer, Given: &Limits{Min: 0, Max: 0.6, Low: 0, High: 0.4, Middle: 0, Width: 0.06}},
-	{Name: "no infrared in colour", measure: onlyWhiteIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}},
-	{Name: "no white in infrared", measure: onlyInfraredIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}},
-	{Name: "code in infrared", measure: func(s *scene) float64 { return s.codeError(nir) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Middle: 0, Width: 0.03}},
-	{Name: "code in colour", measure: func(s *scene) float64 { return s.codeError(rgb) }, Given: &Limits{Min: -0.1, Max: 0.3, Low: 0, High: 0.12, Middle: 0, Width: 0.03}},
+	{Name: "lamps answer", measure: lampsAnswer, Given: &Limits{Min: 0, Max: 0.6, Fall: Fall{Low: 0, High: 0.4, Middle: 0, Width: 0.06}}},
+	{Name: "no infrared in colour", measure: onlyWhiteIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Fall: Fall{Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}}},
+	{Name: "no white in infrared", measure: onlyInfraredIsSeen, Given: &Limits{Min: -0.15, Max: 0.15, Fall: Fall{Low: -0.06, High: 0.06, Middle: 0, Width: 0.03}}},
+	{Name: "code in infrared", measure: func(s *scene) float64 { return s.codeError(nir) }, Given: &Limits{Min: -0.1, Max: 0.3, Fall: Fall{Low: 0, High: 0.12, Middle: 0, Width: 0.03}}},
+	{Name: "code in colour", measure: func(s *scene) float64 { return s.codeError(rgb) }, Given: &Limits{Min: -0.1, Max: 0.3, Fall: Fall{Low: 0, High: 0.12, Middle: 0, Width: 0.03}}},
 	{Name: "corners add up in infrared", measure: func(s *scene) float64 { return s.sumError(nir) }, Error: true},
 	{Name: "corners add up in colour", measure: func(s *scene) float64 { return s.sumError(rgb) }, Error: true},
 	{Name: "shape by shading", measure: func(s *scene) float64 { return logarithm(s.bent[rgb].spread, 0.1) }},
@@ -40,12 +44,13 @@ var Checks = []Check{
 	{Name: "melanin", measure: melanin},
 	{Name: "blood", measure: blood},
 	{Name: "haemoglobin", measure: haemoglobin},
+	{Name: "oxygenated blood", measure: oxygenated, Alone: true},
 	{Name: "850 like 940", Crops: true, measure: skinIsAlike},
 	{Name: "translucency", Crops: true, measure: translucency},
 	{Name: "two pictures", Crops: true, measure: notOnePicture},
 	{Name: "veins", Crops: true, measure: veins},
 	{Name: "vein spectrum", Crops: true, measure: veinSpectrum},
-	{Name: "motion", measure: motion, Given: &Limits{Min: -0.8, Max: 1.5, Low: -0.2, High: 1.1, Middle: 0.45, Width: 0.15}},
+	{Name: "motion", measure: motion, Given: &Limits{Min: -0.8, Max: 1.5, Fall: Fall{Low: -0.2, High: 1.1, Middle: 0.45, Width: 0.15}}},
 }
 
 // logarithm is that of a positive value, of least where it is less. What

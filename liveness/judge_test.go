@@ -65,8 +65,8 @@ func TestChecks(t *testing.T) {
 		}},
 		{"a flash at another strength", "code in infrared", func(s *wire.Sample) { scaled(s, wire.PlaneNIRFlash+2, 0.67) }},
 		{"a flash at another strength in colour", "code in colour", func(s *wire.Sample) { scaled(s, wire.PlaneRGBFlash+5, 0.67) }},
-		{"lamps that do not add up", "corners add up in infrared", func(s *wire.Sample) { scaled(s, wire.PlaneNIRFlash+1, 2) }},
-		{"lamps that do not add up in colour", "corners add up in colour", func(s *wire.Sample) { scaled(s, wire.PlaneRGBFlash+3, 2) }},
+		{"lamps that do not add up", "corners add up in infrared", func(s *wire.Sample) { scaled(s, wire.PlaneNIRFlash+1, 4) }},
+		{"lamps that do not add up in colour", "corners add up in colour", func(s *wire.Sample) { scaled(s, wire.PlaneRGBFlash+3, 3) }},
 		{"too bright to be skin", "reflectance at 850", func(s *wire.Sample) {
 			for p := wire.Plane850; p < wire.PlaneWhite; p++ {
 				scaled(s, p, 1.8)
@@ -74,6 +74,10 @@ func TestChecks(t *testing.T) {
 		}},
 		{"no water", "water", func(s *wire.Sample) { scaled(s, wire.Plane940, 1.14) }},
 		{"no blood", "blood", func(s *wire.Sample) { scaled(s, wire.PlaneWhite, 0.3) }},
+		{"blood that has lost its oxygen", "oxygenated blood", func(s *wire.Sample) {
+			scaled(s, wire.PlaneWhite, 0.88)
+			scaled(s, wire.PlaneWhite+2, 1.2)
+		}},
 		{"paler than skin", "melanin", func(s *wire.Sample) {
 			for p := wire.PlaneWhite; p < wire.PlaneCount; p++ {
 				scaled(s, p, 4.5)
@@ -175,7 +179,13 @@ func TestNothingRefuses(t *testing.T) {
 	other := *liveness.Fitted
 	other.Checks = slices.Clone(other.Checks)
 	other.Checks[3].Name = "another"
-	for name, m := range map[string]*liveness.Model{"none": nil, "zero": {}, "fewer checks": &fewer, "other checks": &other} {
+	unsurprised := *liveness.Fitted
+	unsurprised.Surprises = nil
+	halfSurprised := *liveness.Fitted
+	halfSurprised.Surprises = slices.Clone(halfSurprised.Surprises)
+	halfSurprised.Surprises[len(liveness.Checks)-2].Weights = []float64{1}
+	for name, m := range map[string]*liveness.Model{"none": nil, "zero": {}, "fewer checks": &fewer, "other checks": &other,
+		"no surprises": &unsurprised, "a surprise about fewer checks": &halfSurprised} {
 		if liveness.Judge(m, liveness.Of(&good)).Live() {
 			t.Errorf("model %s: alive", name)
 		}
@@ -240,6 +250,14 @@ func TestModelIsWhole(t *testing.T) {
 		names[l.Name] = true
 		if !(l.Min <= l.Low && l.Low <= l.Middle && l.Middle < l.High && l.High < l.Max && l.Less >= 0 && l.More >= 0 && l.Width > 0 && l.Below > 0 && l.Above > 0) || math.IsInf(l.Max-l.Min, 0) {
 			t.Errorf("%+v", l)
+		}
+	}
+	for i, s := range liveness.Fitted.Surprises {
+		if free := liveness.Checks[i].Given == nil && !liveness.Checks[i].Error; free != (s.Weights != nil) || free && s.Weights[i] != 1 {
+			t.Errorf("check %d: surprise by %v", i, s.Weights)
+		}
+		if !(s.Low <= 0 && s.Middle == 0 && s.High >= 0 && s.Width > 0 && s.Less >= 0 && s.More >= 0 && s.Below > 0 && s.Above > 0) {
+			t.Errorf("%+v", s)
 		}
 	}
 	if len(names) != len(liveness.Checks) || !(liveness.Fitted.Bias > 0) {

@@ -15,6 +15,7 @@ type cell struct {
 	slope  [3][4][2]float64 // logarithmic change of it as the skin leans towards x and towards y, a radian
 	full   [3]float64       // light given back under white (in green), 850 and 940, in units of the card
 	redder float64          // red over green under white lamps, 0 where red is burnt out under all
+	bluer  float64          // blue over green, 0 where blue is burnt out
 	flash  [2][wire.FlashCount]float64
 	single [2][4]float64 // by corner: its share of the light of all four, as measured
 	expect [2][4]float64 // and as a flat matt thing would have it
@@ -100,20 +101,20 @@ func (c *cell) read(p *wire.Proof, i int, flashes [wire.FlashCount]wire.Flash) b
 		c.flash[nir][k] = at(wire.PlaneNIRFlash + k)
 		c.flash[rgb][k] = at(wire.PlaneRGBFlash + 2*k + 1)
 	}
-	c.redder = redOverGreen(p, wire.PlaneWhite, i)
+	c.bluer = ratio(p.Plane(wire.PlaneWhite + 2)[i], p.Plane(wire.PlaneWhite + 1)[i])
+	c.redder = ratio(p.Plane(wire.PlaneWhite)[i], p.Plane(wire.PlaneWhite + 1)[i])
 	for k := 0; k < wire.FlashCount && c.redder == 0; k++ {
-		c.redder = redOverGreen(p, wire.PlaneRGBFlash+2*k, i)
+		c.redder = ratio(p.Plane(wire.PlaneRGBFlash + 2*k)[i], p.Plane(wire.PlaneRGBFlash + 2*k + 1)[i])
 	}
 	return ok && c.full[white] > 0 && c.full[at850] > 0 && c.full[at940] > 0
 }
 
-// redOverGreen is 0 where either is burnt out or dark.
-func redOverGreen(p *wire.Proof, plane, i int) float64 {
-	red, green := p.Planes[plane*cellCount+i], p.Planes[(plane+1)*cellCount+i]
-	if red == math.MaxUint16 || green == math.MaxUint16 || green == 0 {
+// ratio is 0 where either is burnt out or dark.
+func ratio(colour, green uint16) float64 {
+	if colour == math.MaxUint16 || green == math.MaxUint16 || green == 0 {
 		return 0
 	}
-	return float64(red) / float64(green)
+	return float64(colour) / float64(green)
 }
 
 // lit works out what the lamps throw on the cell.

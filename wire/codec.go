@@ -38,7 +38,7 @@ func (t Type) String() string {
 
 // Limits of what is decoded, in bytes and in elements.
 const (
-	MaxMessage  = 77 << 10 // a Begin, Challenge, Sample or Answer; a Sample of two views takes 78,283
+	MaxMessage  = 77 << 10 // a Begin, Challenge, Sample or Answer; a Sample of two views takes 78,795
 	MaxElements = 4096     // of any list
 )
 

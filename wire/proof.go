@@ -11,7 +11,7 @@ import (
 const (
 	Side940    = 64 // pixels a side of the picture at 940 nm
 	Cells      = 16 // of a plane, a side; each is Side/Cells crop pixels wide
-	PlaneCount = 2 + FlashCount + 2*(1+FlashCount)
+	PlaneCount = 2 + FlashCount + 3 + 2*FlashCount
 	LevelCount = 8
 	TrackCount = 1 + FlashCount
 	Reliefs    = 16
@@ -21,14 +21,14 @@ const (
 // card: see Proof.
 const PlaneUnit = 8192
 
-// The planes of a Proof. NIRFlash and RGBFlash have one for each flash, the
-// latter two: red, then green.
+// The planes of a Proof. White has three: red, green, blue. NIRFlash and
+// RGBFlash have one for each flash, the latter two: red, then green.
 const (
 	Plane850 = iota
 	Plane940
 	PlaneNIRFlash
 	PlaneWhite    = PlaneNIRFlash + FlashCount
-	PlaneRGBFlash = PlaneWhite + 2
+	PlaneRGBFlash = PlaneWhite + 3
 )
 
 // The levels of a Proof, of either camera.

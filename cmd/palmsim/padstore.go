@@ -42,18 +42,20 @@ func openPadStore(ctx context.Context, dir string) (*padStore, error) {
 	return &padStore{dir, print}, nil
 }
 
-// padPrint presents every species and a living hand once.
+// padPrint presents every species once, and a living hand in each condition.
 func padPrint(ctx context.Context) (string, error) {
 	s := newPadStudio()
 	h := sha256.New()
 	u := padUnit{}
 	rng := rand.New(rand.NewPCG(1, 1))
 	a, b := palm.New(7, 1, wire.Left), palm.New(7, 2, wire.Left)
-	r, err := s.living(ctx, rng, a, palm.Condition{})
-	if err != nil {
-		return "", err
+	for _, c := range []palm.Condition{{}, {Cold: 1}, {Oil: 1}, {Ring: true, Plaster: true}} {
+		r, err := s.living(ctx, rng, a, c)
+		if err != nil {
+			return "", err
+		}
+		u.Records = append(u.Records, r)
 	}
-	u.Records = append(u.Records, r)
 	for i, species := range attack.All {
 		scene := attack.New(species, a, b, uint64(i)).Scene(s.renderer, arrival)
 		r, err := s.present(ctx, rng, scene.Shoot)

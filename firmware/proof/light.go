@@ -30,15 +30,15 @@ func light(out *wire.Proof, b *capture.Burst, cal *hal.Calibration, p *Palm, pat
 		g := grid(p.ToNIR, d)
 		g.infrared(out.Plane(plane), &s.NIR, &b.Dark.NIR, unit(&s.NIR, cal.Lamps[bank].Card[0]))
 	}
-	rgb := func(plane int, s *hal.Shot, d shift) {
+	rgb := func(plane, channels int, s *hal.Shot, d shift) {
 		g := grid(p.ToRGB, d)
-		for c := range 2 {
+		for c := range channels {
 			g.colour(out.Plane(plane+c), c, &s.RGB, &b.Dark.RGB, unit(&s.RGB, cal.Lamps[white].Card[c]))
 		}
 	}
 	nir(wire.Plane850, &b.NIR850, nir850, shift{})
 	nir(wire.Plane940, &b.NIR940, nir940, path.later[0])
-	rgb(wire.PlaneWhite, &b.White, shift{})
+	rgb(wire.PlaneWhite, 3, &b.White, shift{})
 	for k := range b.Coded {
 		s, d := &b.Coded[k], path.later[1+k]
 		bank := nir850
@@ -46,7 +46,7 @@ func light(out *wire.Proof, b *capture.Burst, cal *hal.Calibration, p *Palm, pat
 			bank = nir940
 		}
 		nir(wire.PlaneNIRFlash+k, s, bank, d)
-		rgb(wire.PlaneRGBFlash+2*k, s, shift{d.x - path.white.x, d.y - path.white.y})
+		rgb(wire.PlaneRGBFlash+2*k, 2, s, shift{d.x - path.white.x, d.y - path.white.y})
 	}
 	mean := (cal.Lamps[white].Card[0] + cal.Lamps[white].Card[1] + cal.Lamps[white].Card[2]) / 3
 	for i, s := range []*hal.Shot{&b.Dark, &b.White, &b.NIR850, &b.NIR940} {

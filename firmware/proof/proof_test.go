@@ -162,6 +162,7 @@ func TestMake(t *testing.T) {
 		near("flash 2", p.Plane(wire.PlaneNIRFlash+1), (0.06-0.01)/2/0.05)
 		near("white in red", p.Plane(wire.PlaneWhite), (0.5-0.01)/2/0.1)
 		near("white in green", p.Plane(wire.PlaneWhite+1), (0.5-0.01)/2/2/0.2)
+		near("white in blue", p.Plane(wire.PlaneWhite+2), (0.5-0.01)/2/4/0.3)
 		near("flash 4 in green", p.Plane(wire.PlaneRGBFlash+7), (0.25-0.01)/2/2/0.2)
 		near("level of white", p.Levels[wire.LevelWhite:wire.LevelWhite+1], 0.5*1.75/3/2/0.2)
 		near("level of 940", p.Levels[wire.LevelNIR+wire.Level940:wire.LevelNIR+wire.Level940+1], (0.3+0.0157)/2/0.1)

@@ -22,7 +22,11 @@ type Presentation struct {
 const (
 	// accepted is the share of living palms that the model is to accept by
 	// their score, beside what single limits take away.
-	accepted = 0.995
+	accepted = 0.999
+
+	// refusedAlone is the share of living palms that a limit which refuses by
+	// itself may take away.
+	refusedAlone = 0.008
 
 	// prior is what a check counts before any attack is seen: living values
 	// fall off as a normal distribution's do, exp(-x²/2) beyond the middle, and checks are not
@@ -33,7 +37,7 @@ const (
 	// has shown yet are refused by checks that the known ones did not need.
 	trust = 0.003
 
-	perCheck = 4 // weights of a check: less, more, below, above
+	perCheck = 4 // weights of a check, and of its surprise: less, more, below, above
 
 	farthest = 6 // widths: nothing counts as farther off, in learning
 	rounds   = 1500
@@ -59,6 +63,9 @@ func Model(data []Presentation) (*liveness.Model, error) {
 	m := &liveness.Model{Checks: make([]liveness.Limits, len(liveness.Checks))}
 	for i, c := range liveness.Checks {
 		m.Checks[i] = limits(&c, living, i)
+	}
+	if err := surprises(m, living); err != nil {
+		return nil, err
 	}
 	regress(m, data)
 	sums := make([]float64, len(living))
@@ -91,18 +98,26 @@ func limits(c *liveness.Check, living []Presentation, i int) liveness.Limits {
 	for k, p := range living {
 		v[k] = p.Values[i]
 	}
-	l := liveness.Limits{Name: c.Name, Low: quantile(v, 0.1), High: quantile(v, 0.9), Middle: quantile(v, 0.5)}
-	l.Width = max((l.High-l.Low)/2.56, 1e-3) // of a normal distribution: its deviation
-	// The tails of living palms are not always as short as a normal
-	// distribution's, so a width is at least what takes 1 in 1000 three of them out.
-	l.Width = max(l.Width, (l.Low-quantile(v, 0.001))/3, (quantile(v, 0.999)-l.High)/3)
-	l.Min = min(slices.Min(v)-l.Width/2, l.Low-3.5*l.Width)
-	l.Max = max(slices.Max(v)+l.Width/2, l.High+3.5*l.Width)
+	l := liveness.Limits{Name: c.Name, Fall: fall(v)}
+	l.Min = min(slices.Min(v)-2*l.Width, l.Low-5*l.Width)
+	l.Max = max(slices.Max(v)+2*l.Width, l.High+5*l.Width)
 	if c.Error {
 		l.Low, l.Middle, l.Min = 0, 0, -l.Width
 	}
-	l.Below, l.Above = prior, prior
+	if c.Alone {
+		l.Min = quantile(v, refusedAlone)
+	}
 	return l
+}
+
+// fall is where living palms have v, which it sorts.
+func fall(v []float64) liveness.Fall {
+	f := liveness.Fall{Low: quantile(v, 0.1), High: quantile(v, 0.9), Middle: quantile(v, 0.5), Below: prior, Above: prior}
+	f.Width = max((f.High-f.Low)/2.56, 1e-3) // of a normal distribution: its deviation
+	// The tails of living palms are not always as short as a normal
+	// distribution's, so a width is at least what takes 1 in 1000 three of them out.
+	f.Width = max(f.Width, (f.Low-quantile(v, 0.001))/3, (quantile(v, 0.999)-f.High)/3)
+	return f
 }
 
 // quantile of v, which it sorts.
@@ -117,7 +132,7 @@ func quantile(v []float64, q float64) float64 {
 // regress learns the weights.
 func regress(m *liveness.Model, data []Presentation) {
 	x, y, weight := features(m, data)
-	w := make([]float64, perCheck*len(m.Checks))
+	w := make([]float64, perCheck*2*len(m.Checks))
 	for i := range w {
 		w[i] = priors[i%perCheck]
 	}
@@ -150,8 +165,10 @@ func regress(m *liveness.Model, data []Presentation) {
 		bias -= 0.1 * slope[len(w)] / math.Sqrt(seen[len(w)]+1e-12)
 	}
 	for i := range m.Checks {
-		l, v := &m.Checks[i], w[perCheck*i:]
-		l.Less, l.More, l.Below, l.Above = v[0], v[1], v[2], v[3]
+		for k, f := range []*liveness.Fall{&m.Checks[i].Fall, &m.Surprises[i].Fall} {
+			v := w[perCheck*(2*i+k):]
+			f.Less, f.More, f.Below, f.Above = v[0], v[1], v[2], v[3]
+		}
 	}
 }
 
@@ -191,11 +208,10 @@ func features(m *liveness.Model, data []Presentation) (x [][]float64, y, weight 
 		count[p.Species]++
 	}
 	for _, p := range data {
-		row := make([]float64, 0, perCheck*len(m.Checks))
+		row, surprises := make([]float64, 0, perCheck*2*len(m.Checks)), m.Surprised(p.Values)
 		for i := range m.Checks {
-			less, more, below, above := m.Checks[i].Off(p.Values[i])
-			below, above = min(below, farthest), min(above, farthest)
-			row = append(row, min(less, farthest), min(more, farthest), below*below, above*above)
+			row = append(row, falls(&m.Checks[i].Fall, p.Values[i])...)
+			row = append(row, falls(&m.Surprises[i].Fall, surprises[i])...)
 		}
 		x = append(x, row)
 		if p.Species == "" {
@@ -205,6 +221,12 @@ func features(m *liveness.Model, data []Presentation) (x [][]float64, y, weight 
 		}
 	}
 	return x, y, weight
+}
+
+func falls(f *liveness.Fall, v float64) []float64 {
+	less, more, below, above := f.Off(v)
+	below, above = min(below, farthest), min(above, farthest)
+	return []float64{min(less, farthest), min(more, farthest), below * below, above * above}
 }
 
 // round keeps five digits, so that a model on paper is the model.
@@ -218,9 +240,15 @@ func round(m *liveness.Model) {
 	}
 	five(&m.Bias)
 	for i := range m.Checks {
-		l := &m.Checks[i]
-		for _, v := range []*float64{&l.Min, &l.Max, &l.Low, &l.High, &l.Middle, &l.Width, &l.Less, &l.More, &l.Below, &l.Above} {
-			five(v)
+		five(&m.Checks[i].Min)
+		five(&m.Checks[i].Max)
+		for _, f := range []*liveness.Fall{&m.Checks[i].Fall, &m.Surprises[i].Fall} {
+			for _, v := range []*float64{&f.Low, &f.High, &f.Middle, &f.Width, &f.Less, &f.More, &f.Below, &f.Above} {
+				five(v)
+			}
+		}
+		for k := range m.Surprises[i].Weights {
+			five(&m.Surprises[i].Weights[k])
 		}
 	}
 }

@@ -87,6 +87,31 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestSurprise: two values that living palms have in common, and an attack that nobody has
+// shown, which has each as some living palm has, and both as none.
+func TestSurprise(t *testing.T) {
+	a, b := free()[3], free()[4]
+	bind := func(list []Presentation, sign float64) []Presentation {
+		for _, p := range list {
+			p.Values[b] = sign*p.Values[a] + 0.1*p.Values[b]
+		}
+		return list
+	}
+	m, err := Model(append(bind(crowd(1, 800, "", 0, 0), 1), bind(crowd(2, 200, "known", free()[0], 7), 1)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := share(m, bind(crowd(3, 1000, "", 0, 0), 1)); got < 0.97 {
+		t.Errorf("accepts %.3f of the living", got)
+	}
+	if got := share(m, bind(crowd(4, 1000, "new", a, 1.5), -1)); got > 0.05 {
+		t.Errorf("accepts %.3f of what is odd in two values together", got)
+	}
+	if x := m.Checks[b]; x.Min > -3 || x.Max < 3 {
+		t.Errorf("limits %g to %g would refuse it alone", x.Min, x.Max)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	for name, data := range map[string][]Presentation{
 		"nothing":    nil,

@@ -18,11 +18,11 @@ const (
 // The banks of lamps: half their distance from the middle, mm; the palm's
 // reflectance in their light; and how much of its leaning is to be seen.
 var banks = [3]struct{ x, y, albedo, hard float64 }{
-	{27, 22, 0.33, 0.85}, {34, 15, 0.57, 0.5}, {34, 24, 0.505, 0.5},
+	{27, 22, 0.304, 0.85}, {34, 15, 0.57, 0.5}, {34, 24, 0.508, 0.5},
 }
 
-// redder is red over green under white light.
-const redder = 2.04
+// redder and bluer are red and blue over green under white light.
+const redder, bluer = 1.8, 0.7
 
 // proof is the answer of a palm that is hollow in the middle.
 func proof(nonce wire.Nonce, take uint64) wire.Proof {
@@ -45,13 +45,14 @@ func proof(nonce wire.Nonce, take uint64) wire.Proof {
 			switch {
 			case b == 0:
 				fill(p.Plane(wire.PlaneRGBFlash+2*k+1), b, f.Corners, strength, rng)
-				redden(p.Plane(wire.PlaneRGBFlash+2*k), p.Plane(wire.PlaneRGBFlash+2*k+1))
+				tint(p.Plane(wire.PlaneRGBFlash+2*k), p.Plane(wire.PlaneRGBFlash+2*k+1), redder)
 			case f.At940 == (b == 2):
 				fill(p.Plane(wire.PlaneNIRFlash+k), b, f.Corners, strength, rng)
 			}
 		}
 	}
-	redden(p.Plane(wire.PlaneWhite), p.Plane(wire.PlaneWhite+1))
+	tint(p.Plane(wire.PlaneWhite), p.Plane(wire.PlaneWhite+1), redder)
+	tint(p.Plane(wire.PlaneWhite+2), p.Plane(wire.PlaneWhite+1), bluer)
 	const edge = 5 * side
 	p.Place = [3][3]int16{{10*middle - edge, -edge, 10 * distance}, {10*middle + edge, -edge, 10 * distance}, {10*middle - edge, edge, 10 * distance}}
 	p.Levels = [wire.LevelCount]uint16{300, 5300, 310, 308, 400, 430, 7000, 4500}
@@ -98,9 +99,9 @@ func fill(plane []uint16, bank int, corners uint8, scale float64, rng *rand.Rand
 	}
 }
 
-// redden makes the red plane of a green one.
-func redden(red, green []uint16) {
+// tint makes the plane of another colour of a green one.
+func tint(to, green []uint16, ratio float64) {
 	for i, g := range green {
-		red[i] = uint16(min(redder*float64(g), math.MaxUint16-1))
+		to[i] = uint16(min(ratio*float64(g), math.MaxUint16-1))
 	}
 }

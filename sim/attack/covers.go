@@ -344,17 +344,19 @@ func bloodless(m *maker) *Attack {
 	spent := palm.Reflectance{1.2, 0, -0.35, -0.26, -0.33}
 	f := palm.Finish{Rough: [2]float64{0.01, 0.008}, Film: [2]float64{0.004, 0.003}, Wrap: [2]float64{0.12, 0.3}, Lean: [2]float64{0.8, 0.65}}
 	f.Rough[hal.RGB] *= m.between(0.6, 1.6)
-	a := m.held(m.victim, palm.NewThing(palm.Recipe{
-		Hand: m.victim, Form: palm.Form{Follow: m.between(0.75, 1)}, Finish: f,
+	pale := m.victim.Bled(left)
+	stays := pale.Blood()
+	water := math.Exp(-0.03 * (m.victim.Blood() - stays)) // sim/palm counts a part of the skin's with its blood: it stays
+	a := m.held(pale, palm.NewThing(palm.Recipe{
+		Hand: pale, Form: palm.Form{Follow: m.between(0.75, 1)}, Finish: f,
 		Paint: func(_ palm.Point, l, _ palm.Look) palm.Look {
 			out := l
 			for i := range out.Seen {
-				gone := float64(loss[i])*(1-left) - left*livid*float64(reduced[i]-loss[i])
 				v := float64(min(vein[i]*l.Vein, 0.8))
-				stays := min(full*v*(1+livid*float64(spent[i])), 0.8)
-				out.Seen[i] *= float32(math.Exp(gone) * (1 - stays) / (1 - v))
+				dark := min(full*v*(1+livid*float64(spent[i])), 0.8)
+				out.Seen[i] *= float32(math.Exp(-stays*livid*float64(reduced[i]-loss[i])) * (1 - dark) / (1 - v))
 			}
-			out.Seen[palm.At940] *= float32(1 + 0.06*(1-dry)/0.1)
+			out.Seen[palm.At940] *= float32(water * (1 + 0.06*(1-dry)/0.1))
 			return out
 		},
 	}))

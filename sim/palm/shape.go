@@ -130,7 +130,7 @@ func (s *shape) today(w *Wave, m *mesh) {
 		s.vein[i] = float32(full * math.Exp(1.4*vary*fill.at(x, y)))
 		s.gleam[hal.RGB][i] = float32(1 + 0.12*vary*wet.at(x, y))
 		s.gleam[hal.NIR][i] = float32(1 + 0.09*vary*(0.6*wet.at(x, y)+0.8*dry.at(x, y)))
-		s.flush[i] = float32(1 + 0.5*vary*flush.at(x, y) - 0.5*cond.Cold)
+		s.flush[i] = float32(1 + 0.5*vary*flush.at(x, y) - 0.5*cond.Cold*a.person.blood)
 	}
 }
 
