@@ -25,6 +25,7 @@ const (
 // apply brings the unit into the state that it was provisioned to.
 func (k *keeper) apply(p provision.Provisioned, secret []byte) error {
 	k.sealed.Store(p.State == prov.Sealed)
+	k.served.Store(true) // after it: a sealed unit whose device program has not been looked at yet is not a healthy one
 	if p.Settings != nil {
 		if err := k.setNetwork(p.Settings.Network); err != nil {
 			return err

@@ -97,7 +97,6 @@ func (k *keeper) closeBoard() {
 // serve answers on the provisioning port as long as the unit runs.
 func (k *keeper) serve(ctx context.Context, u *provision.Unit) {
 	k.onPort(ctx, func(port *prov.Port) error {
-		k.served.Store(true)
 		defer k.served.Store(false)
 		return provision.Serve(ctx, port, u)
 	})

@@ -111,7 +111,7 @@ type keeper struct {
 
 	unfollow context.CancelFunc // ends looking for updates; nil: nobody looks
 
-	served atomic.Bool // the provisioning port is
+	served atomic.Bool // the provisioning port is, and it is known whether the unit is sealed
 	sealed atomic.Bool // the unit is in service
 }
 
