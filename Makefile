@@ -11,15 +11,18 @@ sources := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/d
 # (package enclave/vault/memory).
 reproducible := CGO_ENABLED=0 GOEXPERIMENT=runtimesecret go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
-.PHONY: help setup build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot vm goldens faults soak
+.PHONY: help setup tools build demo test check cross arm bench bench-peers fit fuzz crash clean repro mutants image kernel uboot vm goldens faults soak
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
-setup: ## install what building needs and this machine lacks
+setup: tools ## install what building and testing need and this machine lacks
+	@scripts/setup test
+
+tools:
 	@scripts/setup
 
-build: setup ## build the programs into build/bin
+build: tools ## build the programs into build/bin
 	@mkdir -p build/bin
 	@for p in $(static); do $(reproducible) -o build/bin/$$p ./cmd/$$p; done
 	@. scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/$$p ./cmd/$$p; done
@@ -27,12 +30,12 @@ build: setup ## build the programs into build/bin
 demo: build ## enrol and recognise synthetic palms: device, host and vault as processes; on a terminal a page to drive them stays
 	@build/bin/palmsim demo $$(test -t 1 && echo --bench) $(DEMO)
 
-test: build ## every test
+test: setup build ## every test
 	@. scripts/env.sh; VOLAR_BIN=$(CURDIR)/build/bin go test -tags "$$TAGS" -ldflags "$$LDFLAGS" -timeout 20m ./...
 
 generated := enclave/vault/kernel/kernels_amd64.s enclave/vault/kernel/kernels_amd64.go
 
-check: setup ## formatting, vet, staticcheck, assembly as generated
+check: tools ## formatting, vet, staticcheck, assembly as generated
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "check: run gofmt -w on these" >&2; exit 1; }
 	@. scripts/env.sh; go vet -tags "$$TAGS" ./... && go tool staticcheck -tags "$$TAGS" ./...
 	@before=$$(cat $(generated) | sha256sum); go generate ./enclave/vault/kernel; test "$$before" = "$$(cat $(generated) | sha256sum)" || \
@@ -47,20 +50,21 @@ cross: ## build every program for arm64 into build/bin-arm64
 	@for p in $(static); do GOARCH=arm64 $(reproducible) -o build/bin-arm64/$$p ./cmd/$$p; done
 	@ARCH=arm64; . scripts/env.sh; for p in $(vision); do go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin-arm64/$$p ./cmd/$$p; done
 
-arm: ## test the packages without OpenCV for arm64, under qemu-user
+arm: ## test for arm64, under qemu-user: the packages without OpenCV, and the device program with it
 	@scripts/setup arm64
 	@GOARCH=arm64 CGO_ENABLED=0 go test -vet=off -exec qemu-aarch64-static -timeout 60m $(pure)
+	@ARCH=arm64; . scripts/env.sh; go test -vet=off -tags "$$TAGS" -ldflags "$$LDFLAGS" -exec "qemu-aarch64-static -L $$S" -timeout 60m ./firmware/vision ./cmd/palmd
 
 bench: ## what an identification's speed rests on, as one table (BENCH=--json for machines); compare ratios inside one run
 	@CGO_ENABLED=0 go run ./bench $(BENCH)
 
-crash: setup ## kill a gallery's process at every write, fsync, rename and counter operation, and fail each of them
+crash: tools ## kill a gallery's process at every write, fsync, rename and counter operation, and fail each of them
 	@CGO_ENABLED=0 VOLAR_CRASH=all go test -count=1 -v -timeout 60m ./cmd/internal/crash
 
 bench-peers: ## the coarse stage beside FAISS, OpenCV and plain Go on the same codes; installs FAISS
 	@scripts/bench-peers $(BENCH)
 
-goldens: setup ## the reference corpus of testdata and its goldens anew: after a change of the firmware that was meant
+goldens: tools ## the reference corpus of testdata and its goldens anew: after a change of the firmware that was meant
 	@mkdir -p build/bin
 	@. scripts/env.sh; go build -trimpath -tags "$$TAGS" -ldflags "$$LDFLAGS" -o build/bin/palmsim ./cmd/palmsim
 	@rm -f testdata/corpus/corpus.json
@@ -104,8 +108,7 @@ kernel: ## the product kernel for all boards, 20 minutes of CPU, kept while its 
 	@scripts/setup image; scripts/kernel product
 
 vm: build ## a unit's life in a virtual machine: image, provisioning, waves, updates, power cuts, pulled cables
-	@scripts/image prepare qemu-virt
-	@VOLAR_BIN=$(CURDIR)/build/bin CGO_ENABLED=0 go test -count=1 -v -timeout 30m ./cmd/internal/vm
+	@VOLAR_BIN=$(CURDIR)/build/bin scripts/vm whole
 
 clean: ## remove build/
 	@rm -rf build

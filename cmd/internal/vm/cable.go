@@ -55,10 +55,8 @@ func raw(fd int) error {
 	return nil
 }
 
-// Plug plugs the cable in and returns the terminal's path. After so many
-// bytes, both directions together, it is pulled out by itself; a negative
-// number is never.
-func (c *Cable) Plug(pullAfter int64) (string, error) {
+// Plug plugs the cable in and returns the terminal's path.
+func (c *Cable) Plug() (string, error) {
 	ours, theirs, err := pty.Open()
 	if err != nil {
 		return "", fmt.Errorf("vm: %w", err)
@@ -72,7 +70,7 @@ func (c *Cable) Plug(pullAfter int64) (string, error) {
 		return "", fmt.Errorf("vm: %w", err)
 	}
 	c.mu.Lock()
-	c.bench, c.left, c.pulled, c.passed = ours, pullAfter, make(chan struct{}), 0
+	c.bench, c.left, c.pulled, c.passed = ours, -1, make(chan struct{}), 0
 	c.mu.Unlock()
 	go c.toUnit(ours, theirs)
 	return c.path, nil
@@ -83,6 +81,14 @@ func (c *Cable) Pulled() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pulled
+}
+
+// PullAfter pulls the cable out by itself after so many more bytes, both
+// directions together.
+func (c *Cable) PullAfter(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = n
 }
 
 // Passed is how many bytes went over the cable since it was plugged in.

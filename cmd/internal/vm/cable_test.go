@@ -28,10 +28,11 @@ func TestCable(t *testing.T) {
 	for i := range all {
 		all[i] = byte(i)
 	}
-	path, err := c.Plug(300)
+	path, err := c.Plug()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.PullAfter(300)
 	bench, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,15 +28,25 @@ type lab struct {
 	bin  string // palmctl, palmhost and the rest, for this machine
 	ctl  string // palmctl
 
-	keys string // folder of the maker's keys
-	note *notes
+	keys  string // folder of the maker's keys
+	note  *notes
+	brief bool // no more than make test has time for
+
+	strange sync.Mutex // held while another maker's keys and image are made
 }
 
 // prerequisite is a file that `make vm` makes before it runs the test.
 var prerequisites = []string{"build/image/programs/palmd", "build/image/programs/palminit", "build/uboot/qemu-virt/u-boot.bin", "build/debs/e2fsprogs"}
 
 func newLab(t *testing.T) *lab {
-	bin := os.Getenv("VOLAR_BIN")
+	bin, how := os.Getenv("VOLAR_BIN"), os.Getenv("VOLAR_VM")
+	switch how {
+	case "whole", "brief":
+	case "":
+		t.Skip("VOLAR_VM says not how much is to be played: make vm plays it whole, make test briefly, after the other packages")
+	default:
+		t.Fatalf("VOLAR_VM=%q, allowed whole and brief", how)
+	}
 	if bin == "" {
 		t.Skip("VOLAR_BIN does not name the folder of the built programs: make vm sets it")
 	}
@@ -51,7 +62,7 @@ func newLab(t *testing.T) *lab {
 			t.Skipf("no %s: make vm builds it", p)
 		}
 	}
-	l := &lab{t: t, root: root, dir: t.TempDir(), bin: bin, ctl: filepath.Join(bin, "palmctl"), note: newNotes()}
+	l := &lab{t: t, root: root, dir: t.TempDir(), bin: bin, ctl: filepath.Join(bin, "palmctl"), note: newNotes(), brief: how == "brief"}
 	l.keys = filepath.Join(l.dir, "keys")
 	l.palmctl(t, "image", "key", l.keys)
 	return l
@@ -86,6 +97,19 @@ func (l *lab) build(t *testing.T, name, version, keys string, more ...string) st
 	out := filepath.Join(l.dir, name)
 	l.palmctl(t, append([]string{"image", "build", "--board", "qemu-virt", "--version", version, "--key", keys, "--development", "--out", out}, more...)...)
 	return out
+}
+
+// foreign is an image of another maker, and the folder of its keys.
+func (l *lab) foreign(t *testing.T) (build, keys string) {
+	t.Helper()
+	l.strange.Lock()
+	defer l.strange.Unlock()
+	build, keys = filepath.Join(l.dir, "foreign"), filepath.Join(l.dir, "foreign-keys")
+	if _, err := os.Stat(build); err == nil {
+		return build, keys
+	}
+	l.palmctl(t, "image", "key", keys)
+	return l.build(t, "foreign", "9.9.9", keys, "--floor", "2"), keys
 }
 
 // disk is the image in a build's folder.
@@ -201,6 +225,17 @@ func bootState(t *testing.T, u Unit) bootstate.State {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// setBootState writes the boot loader's block of a disk that nobody uses.
+func setBootState(t *testing.T, u Unit, s bootstate.State) {
+	t.Helper()
+	block, err := bootstate.Image(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := partition(t, u, "bootstate")
+	edit(t, u, at, len(block), func(b []byte) { copy(b, block) })
 }
 
 var partLine = regexp.MustCompile(`(?m)start=\s*(\d+), size=\s*(\d+),.* name="([^"]+)"`)

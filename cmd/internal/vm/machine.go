@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,6 +45,7 @@ type Unit struct {
 	Dir    string // disk.img and tpm/ are in it, and console.log
 	Loader string // the boot loader in the machine's flash
 	Stage  string // Unix socket of the simulator that is the unit's cameras; "": none
+	Clock  string // what its clock says at reset, such as 2000-01-01T00:00:00; "": the time
 }
 
 // Disk is the path of the unit's disk.
@@ -63,7 +65,8 @@ func New(dir, image, loader string) (u Unit, makers []byte, err error) {
 // Clone is another unit in the same state: disk and TPM. No real unit can be
 // cloned; scenarios begin where others ended.
 func (u Unit) Clone(dir string) (Unit, error) {
-	c := Unit{Dir: dir, Loader: u.Loader, Stage: u.Stage}
+	c := u
+	c.Dir = dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c, err
 	}
@@ -164,15 +167,22 @@ func (m *Machine) startTPM(ctx context.Context) error {
 	return fmt.Errorf("vm: swtpm has not started: %w", ctx.Err())
 }
 
+// processors is how many a unit has.
+const processors = 2
+
 // arguments are QEMU's. The device tree is QEMU's own, with fresh seeds.
 func (m *Machine) arguments() []string {
 	args := []string{
-		"-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512", "-accel", "tcg,thread=multi",
+		"-M", "virt", "-cpu", "cortex-a72", "-smp", strconv.Itoa(processors), "-m", "512", "-accel", "tcg,thread=multi",
 		"-display", "none", "-nodefaults", "-bios", m.unit.Loader, "-serial", "stdio",
 		"-chardev", "socket,id=tpm,path=" + filepath.Join(m.dir, "tpm"), "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis-device,tpmdev=tpm0",
 		"-drive", "if=none,id=disk,format=raw,file=" + m.unit.Disk(), "-device", "virtio-blk-pci,drive=disk",
 		"-netdev", m.network(), "-device", "virtio-net-pci,netdev=net,romfile=",
-		"-chardev", "pty,id=port", "-device", "pci-serial,chardev=port",
+		"-chardev", "pty,id=port", "-device", "pci-serial,chardev=port", "-device", "i6300esb",
+		"-chardev", "socket,id=debugger,server=on,wait=off,path=" + m.debugger(), "-gdb", "chardev:debugger",
+	}
+	if m.unit.Clock != "" {
+		args = append(args, "-rtc", "base="+m.unit.Clock)
 	}
 	return args
 }

@@ -68,6 +68,13 @@ func (n *notes) beside(t *testing.T, name string, play func(t *testing.T) string
 	})
 }
 
+// skip notes a scenario that cannot be played here.
+func (n *notes) skip(name, why string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.Scenarios = append(n.Scenarios, scenario{Name: name, End: "not played: " + why, Good: true})
+}
+
 // run plays a scenario: play returns the state in which the unit ended.
 func (n *notes) run(t *testing.T, name string, play func(t *testing.T) string) bool {
 	return t.Run(name, func(t *testing.T) { n.play(t, name, play) })

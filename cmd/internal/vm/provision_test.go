@@ -1,22 +1,33 @@
 package vm
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"crypto/ecdh"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"volar/cmd/internal/stack"
 	"volar/wire/link"
+	"volar/wire/prov"
 )
 
 // house is where units belong: a host with its vault, the operator, and a
@@ -26,8 +37,8 @@ type house struct {
 	lab        *lab
 	dir        string
 	operator   ed25519.PublicKey
-	technician string // public key, hex
-	plans      int
+	technician string       // public key, hex
+	papers     atomic.Int64 // tickets and plans
 }
 
 // newHouse starts the host, and makes the keys of operator and technician.
@@ -102,8 +113,7 @@ func outside(address string) string {
 // file.
 func (h *house) ticket(t *testing.T, serial string, rights ...string) string {
 	t.Helper()
-	h.plans++
-	out := h.path(fmt.Sprintf("tickets-%d/%s.ticket", h.plans, serial))
+	out := h.path(fmt.Sprintf("tickets-%d/%s.ticket", h.papers.Add(1), serial))
 	if err := os.MkdirAll(filepath.Dir(out), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +130,8 @@ func (h *house) plan(t *testing.T, serial, build string) string {
 	if h.Updates != "" {
 		updates = fmt.Sprintf("updates = \"http://%s/\"\n", outside(h.Updates))
 	}
-	name := fmt.Sprintf("plan-%d.toml", h.plans)
+	number := h.papers.Add(1)
+	name := fmt.Sprintf("plan-%d.toml", number)
 	h.write(t, name, fmt.Appendf(nil, `site = "bench"
 tenant = %q
 gateway = %q
@@ -139,7 +150,7 @@ development = true
 [[units]]
 serial = %q
 name = "door-1"
-`, stack.Tenant, outside(h.Address), filepath.Dir(ticket), build, filepath.Join(h.lab.keys, "public.pem"), h.plans, updates, serial))
+`, stack.Tenant, outside(h.Address), filepath.Dir(ticket), build, filepath.Join(h.lab.keys, "public.pem"), number, updates, serial))
 	return h.path(name)
 }
 
@@ -156,56 +167,196 @@ func (h *house) status(t *testing.T, port string) (s status) {
 	return s
 }
 
-// provision runs palmctl provision on a port until it is done or fails.
-func (h *house) provision(ctx context.Context, plan, port string) error {
-	_, err := h.lab.tryPalmctl(ctx, "provision", plan, "--port", port, "--rate", "115200", "--yes", "--json")
-	return err
+// progress is a line of palmctl provision: a step begins, or how it ended.
+type progress struct {
+	Number int    `json:"number"`
+	Step   string `json:"step"`
+	Result string `json:"result"`
 }
 
-// connect plugs the bench's cable in, for good.
+// provision runs palmctl provision on a port until it is done or fails. What
+// it says of its steps goes to each, which may be nil.
+func (h *house) provision(ctx context.Context, plan, port string, each func(progress)) error {
+	cmd := exec.CommandContext(ctx, h.lab.ctl, "provision", plan, "--port", port, "--rate", "115200", "--yes", "--json")
+	cmd.Dir = h.lab.root
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var p progress
+		if json.Unmarshal(lines.Bytes(), &p) == nil && p.Number > 0 && each != nil {
+			each(p)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("palmctl provision: %w: %s", err, tail(said.String()))
+	}
+	return nil
+}
+
+// connect plugs the bench's cable in.
 func connect(t *testing.T, m *Machine) (*Cable, string) {
 	t.Helper()
 	c, err := m.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := c.Plug(-1)
+	port, err := c.Plug()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c, port
 }
 
-// provisioned takes the unit from blank to sealed, over its serial port.
-func (l *lab) provisioned(t *testing.T, h *house, u Unit, s *stage, build string) (total int64) {
-	ok := l.note.run(t, "provisioning", func(t *testing.T) string {
-		m := l.start(t, u)
-		up(t, m)
-		c, port := connect(t, m)
-		serial := h.status(t, port).Serial
-		plan := h.plan(t, serial, build)
+// passage is a step of provisioning, and how many bytes went over the cable in
+// it.
+type passage struct {
+	step  string
+	bytes int64
+}
+
+// provisioned takes the unit from blank to sealed, over its serial port, and
+// looks at the port afterwards.
+func (l *lab) provisioned(t *testing.T, h *house, u Unit, s *stage, build string) (steps []passage) {
+	var m *Machine
+	var port, serial string
+	ok := l.note.run(t, "provisioning", func(sub *testing.T) string {
+		m = l.start(t, u)
+		up(sub, m)
+		var c *Cable
+		c, port = connect(sub, m)
+		serial = h.status(sub, port).Serial
+		plan := h.plan(sub, serial, build)
 		start := time.Now()
-		ctx, stop := context.WithTimeout(t.Context(), patience)
+		ctx, stop := context.WithTimeout(sub.Context(), patience)
 		defer stop()
 		s.arrive()
-		if err := h.provision(ctx, plan, port); err != nil {
-			t.Fatalf("%v\n%s", err, m.Console.Tail(20))
+		began := c.Passed()
+		if err := h.provision(ctx, plan, port, func(p progress) {
+			if p.Result != "begins" {
+				steps = append(steps, passage{p.Step, c.Passed() - began})
+			}
+			began = c.Passed()
+		}); err != nil {
+			sub.Fatalf("%v\n%s", err, m.Console.Tail(20))
 		}
 		s.leave()
 		l.note.since("provisioning, end to end", start)
-		total = c.Passed()
-		l.note.measure("over the cable", float64(total)/1e3, "kB")
-		if s := h.status(t, port); s.State != "sealed" {
-			t.Fatalf("the unit says that it is %q", s.State)
+		l.note.measure("over the cable", float64(c.Passed())/1e3, "kB")
+		if s := h.status(sub, port); s.State != "sealed" {
+			sub.Fatalf("the unit says that it is %q", s.State)
 		}
-		await(t, m, "provisioned.*state=sealed")
-		m.Cut()
+		await(sub, m, "provisioned.*state=sealed")
 		return "slot a, sealed"
 	})
-	if !ok {
+	if !ok || m == nil {
 		t.FailNow()
 	}
-	return total
+	l.statusOnly(t, h, m, port, serial)
+	m.Cut()
+	return steps
+}
+
+// statusOnly asks a sealed unit for everything that its port could give.
+func (l *lab) statusOnly(t *testing.T, h *house, m *Machine, port, serial string) {
+	l.note.run(t, "the port of a sealed unit", func(t *testing.T) string {
+		line, err := os.OpenFile(port, os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+		ctx, stop := context.WithTimeout(t.Context(), patience)
+		defer stop()
+		text := make(chan string, 64)
+		client := prov.NewClient(ctx, line, func(s string) { text <- s })
+		before, err := client.Status(ctx)
+		if err != nil || before.State != prov.Sealed || before.Serial != serial {
+			t.Fatalf("%+v, %v", before, err)
+		}
+		if _, err := client.Log(ctx, prov.Fetch{What: prov.ValueLog}); refusal(err) != prov.CodeDenied {
+			t.Errorf("its log: %v", err)
+		}
+		if err := client.Reset(ctx); refusal(err) != prov.CodeDenied {
+			t.Errorf("a restart: %v", err)
+		}
+		ticket, err := os.ReadFile(h.ticket(t, serial, "provision"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Open(ctx, serial, h.technicianKey(t), ticket); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		for v := prov.Prove; v.String() != "no verb"; v++ {
+			if _, err := client.Do(ctx, v, bodies[v]); refusal(err) != prov.CodeState && refusal(err) != prov.CodeDenied {
+				t.Errorf("with a ticket to provision, %v: %v", v, err)
+			}
+			asked++
+		}
+		for len(text) > 0 {
+			<-text
+		}
+		if _, err := line.WriteString("help\r\n\x03login\r\nroot\r\nstatus\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case said := <-text:
+			if !strings.HasPrefix(said, "palm unit") {
+				t.Errorf("it says %q to who types", said)
+			}
+		case <-ctx.Done():
+			t.Fatal("it says nothing to who types status")
+		}
+		after, err := client.Status(ctx)
+		if err != nil || after.State != prov.Sealed || after.Serial != serial {
+			t.Errorf("afterwards: %+v, %v", after, err)
+		}
+		return fmt.Sprintf("sealed, as before; log, restart and %d verbs refused", asked)
+	})
+}
+
+// technicianKey is the private half of the technician's key.
+func (h *house) technicianKey(t *testing.T) *link.Key {
+	t.Helper()
+	b, err := os.ReadFile(h.path("technician.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		t.Fatalf("no key in %q", b)
+	}
+	read, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := link.NewKey([32]byte(read.(*ecdh.PrivateKey).Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// bodies are what verbs need to be understood, and then refused.
+var bodies = map[prov.Verb]any{
+	prov.Stage:      prov.Block{Part: prov.PartSettings, Total: 3, Data: []byte("abc"), Digest: sha256.Sum256([]byte("abc"))},
+	prov.FetchValue: prov.Fetch{What: prov.ValueSettings},
+	prov.Forget:     prov.Part{Name: "reset"},
+}
+
+// refusal is the code with which a unit refused.
+func refusal(err error) prov.Code {
+	var f *prov.Failure
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return 0
 }
 
 // cutProvisioning freezes a unit at every step of its provisioning, as a power
@@ -221,7 +372,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 		_, port := connect(t, m)
 		plan = h.plan(t, h.status(t, port).Serial, build)
 		done := make(chan error, 1)
-		go func() { done <- h.provision(t.Context(), plan, port) }()
+		go func() { done <- h.provision(t.Context(), plan, port, nil) }()
 		for {
 			found := await(t, m, `msg=provisioned state=(\S+)`)
 			f, err := m.Freeze(filepath.Join(l.dir, "frozen", fmt.Sprintf("step-%d", len(frozen))))
@@ -252,7 +403,7 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 			if before != "sealed" {
 				ctx, stop := context.WithTimeout(t.Context(), patience)
 				defer stop()
-				if err := h.provision(ctx, plan, port); err != nil {
+				if err := h.provision(ctx, plan, port, nil); err != nil {
 					t.Fatalf("%v\n%s", err, m.Console.Tail(20))
 				}
 			}
@@ -265,54 +416,89 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 	}
 }
 
-// pullCable pulls the cable out again and again, each time further into
-// provisioning, until it is through.
-func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, total int64) {
+// silent is the step in which nothing goes over the cable where the plan says
+// that the cameras are as designed.
+const silent = "calibrate the cameras"
+
+// pullCable pulls the cable out in the middle of each step of provisioning. A
+// pull that came too late for a short step is made up for on another unit.
+func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, steps []passage) {
 	l.note.beside(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
-		u := l.clone(t, blank)
-		u.Stage = newBench(t).socket
-		m := l.start(t, u)
-		up(t, m)
-		c, port := connect(t, m)
-		plan := h.plan(t, h.status(t, port).Serial, build)
-		c.Pull()
-		for pulled := 0; ; pulled++ {
-			if pulled > 40 {
-				t.Fatal("it does not get on")
+		left := map[string]int64{} // steps to come, and after how many bytes of them
+		for _, s := range steps {
+			if s.step != silent {
+				left[s.step] = max(s.bytes/2, 30)
 			}
-			port, err := c.Plug(total * int64(pulled+1) / 12)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithTimeout(t.Context(), patience)
-			pulledOut := c.Pulled()
-			go func() { // a bench may wait for its cable; the technician does not
-				<-pulledOut
-				time.Sleep(10 * time.Second)
-				stop()
-			}()
-			err = h.provision(ctx, plan, port)
-			if err != nil {
-				<-c.Pulled() // nothing else may have stopped it
-				continue
-			}
-			c.Pull()
-			if port, err = c.Plug(-1); err != nil {
-				t.Fatal(err)
-			}
-			if s := h.status(t, port); s.State != "sealed" {
-				t.Fatalf("the unit says that it is %q", s.State)
-			}
-			m.Cut()
-			return fmt.Sprintf("sealed, after %d times", pulled)
 		}
+		var pulled []string
+		for unit := 0; len(left) > 0; unit++ {
+			if unit == 3 {
+				t.Fatalf("the cable was pulled in %q, and not in %v", pulled, left)
+			}
+			for _, s := range l.pulls(t, h, blank, build, left) {
+				pulled = append(pulled, s)
+				delete(left, s)
+			}
+		}
+		return fmt.Sprintf("sealed, after %d times: %s (nothing passes in: %s)", len(pulled), strings.Join(pulled, "; "), silent)
 	})
 }
 
+// pulls takes a unit from blank to sealed, pulls the cable after so many bytes
+// of each of these steps, and returns the steps that this broke off. The bench
+// waits for its cable, which comes back after a second; when it has lost
+// patience the technician types the same command again.
+func (l *lab) pulls(t *testing.T, h *house, blank Unit, build string, in map[string]int64) (broken []string) {
+	u := l.clone(t, blank)
+	u.Stage = newBench(t).socket
+	u.Clock = "2000-01-01T00:00:00" // the step that sets it has something to do
+	m := l.start(t, u)
+	up(t, m)
+	c, port := connect(t, m)
+	plan := h.plan(t, h.status(t, port).Serial, build)
+	begun := map[string]bool{}
+	each := func(p progress) {
+		switch {
+		case p.Result == "begins" && in[p.Step] > 0 && !begun[p.Step]:
+			begun[p.Step] = true
+			c.PullAfter(in[p.Step])
+		case p.Result == "failed":
+			select {
+			case <-c.Pulled():
+			default:
+				t.Errorf("%s failed while the cable was in", p.Step)
+			}
+			if in[p.Step] > 0 && !slices.Contains(broken, p.Step) {
+				broken = append(broken, p.Step)
+			}
+			time.Sleep(time.Second)
+			if _, err := c.Plug(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	for try := 0; ; try++ {
+		err := h.provision(ctx, plan, port, each)
+		if err == nil {
+			break
+		}
+		if try == 8 || ctx.Err() != nil || t.Failed() {
+			t.Fatalf("it does not get on, after the cable was pulled in %q: %v", broken, err)
+		}
+	}
+	if s := h.status(t, port); s.State != "sealed" {
+		t.Fatalf("the unit says that it is %q", s.State)
+	}
+	m.Cut()
+	return broken
+}
+
 // reset makes a unit that was in service blank again.
-func (l *lab) reset(t *testing.T, h *house, sealed Unit) {
+func (l *lab) reset(t *testing.T, h *house, served Unit) {
 	l.note.beside(t, "factory reset, and power cut in it", func(t *testing.T) string {
-		u := l.clone(t, sealed)
+		u := l.clone(t, served)
 		u.Stage = newBench(t).socket
 		m := l.start(t, u)
 		up(t, m)

@@ -93,6 +93,7 @@ func (l *lab) updated(t *testing.T, u Unit, version string) (frozen map[string]U
 				t.Fatal(err)
 			}
 			frozen[step] = f
+			t.Logf("%s after %.1f s", step, time.Since(start).Seconds())
 		}
 		for _, s := range stepsBefore {
 			freeze(s)
@@ -134,50 +135,103 @@ func (l *lab) cutUpdates(t *testing.T, frozen map[string]Unit, version string) {
 	}
 }
 
-// offer brings a bundle over the serial line.
-func (h *house) offer(ctx context.Context, t *testing.T, port, serial, bundle, keys string) error {
+// offer brings a bundle over the serial line, and waits for what becomes of it.
+func (h *house) offer(t *testing.T, port, serial, bundle, keys string) error {
 	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
 	_, err := h.lab.tryPalmctl(ctx, "update", bundle, "--key", keys, "--ticket", h.ticket(t, serial, "update"),
 		"--technician-key", h.path("technician.pem"), "--port", port, "--rate", "115200", "--wait", "4m", "--json")
 	return err
 }
 
 // refused offers what a unit must not take, in one boot of it.
-func (l *lab) refused(t *testing.T, h *house, u Unit, runs string, bundles map[string][2]string) {
-	l.note.run(t, "an older system, and one of another maker", func(t *testing.T) string {
+func (l *lab) refused(t *testing.T, h *house, served Unit, first, second string) {
+	l.note.beside(t, "bundles that it must not take", func(t *testing.T) string {
+		low := l.build(t, "low", "1.1.1", l.keys, "--floor", "1")
+		foreign, theirs := l.foreign(t)
+		ours := filepath.Join(l.keys, "public.pem")
+		u := l.clone(t, served)
+		u.Stage = newStage(t).socket
 		m := l.start(t, u)
-		slot, _ := up(t, m)
+		slot, version := up(t, m)
 		_, port := connect(t, m)
 		serial := h.status(t, port).Serial
-		for name, b := range bundles {
-			ctx, stop := context.WithTimeout(t.Context(), patience)
-			err := h.offer(ctx, t, port, serial, b[0], b[1])
-			stop()
-			if err == nil {
-				t.Fatalf("%s was taken", name)
+		var names []string
+		for _, o := range []struct{ name, bundle, keys, because string }{
+			{"an older system", l.bundle(t, "older", first, "", l.keys), ours, "not newer"},
+			{"a newer one below the floor", l.bundle(t, "lower", low, second, l.keys), ours, "below the floor"},
+			{"one of another maker", l.bundle(t, "stranger", foreign, "", theirs), filepath.Join(theirs, "public.pem"), "not signed with the release key"},
+		} {
+			if err := h.offer(t, port, serial, o.bundle, o.keys); err == nil || !strings.Contains(err.Error(), o.because) {
+				t.Fatalf("%s: %v, want %q", o.name, err, o.because)
 			}
-			t.Logf("%s: %v", name, err)
+			names = append(names, o.name)
 		}
 		m.Cut()
 		m = l.start(t, u)
-		if s, v := up(t, m); s != slot || v != runs {
+		if s, v := up(t, m); s != slot || v != version {
 			t.Fatalf("slot %s, version %s runs afterwards", s, v)
 		}
 		m.Cut()
-		return fmt.Sprintf("slot %s, version %s, as before; both refused", slot, runs)
+		return fmt.Sprintf("slot %s, version %s, as before; refused: %s", slot, version, strings.Join(names, "; "))
 	})
 }
 
-// delta brings a system as what changed from the one that runs.
-func (l *lab) delta(t *testing.T, u Unit, version string) {
-	l.note.run(t, "update by what changed", func(t *testing.T) string {
+// below puts rightly signed systems back that are below the floor. trial is
+// the unit while the new system was confirmed and the floor not yet raised:
+// its TPM had sealed the secret for the old system, too. sealed is the unit
+// before the update. now is what the TPM holds since the floor was raised.
+func (l *lab) below(t *testing.T, h *house, trial, sealed, now Unit) {
+	aged := func(t *testing.T, u Unit) Unit {
+		c := l.clone(t, u)
+		if err := os.RemoveAll(filepath.Join(c.Dir, "tpm")); err != nil {
+			t.Fatal(err)
+		}
+		if err := copyTree(filepath.Join(now.Dir, "tpm"), filepath.Join(c.Dir, "tpm")); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	old, disk := aged(t, trial), aged(t, sealed)
+	l.note.beside(t, "a slot below the floor", func(t *testing.T) string {
+		setBootState(t, old, bootstate.State{First: "a", A: bootstate.Slot{Status: bootstate.Good}, B: bootstate.Slot{Status: bootstate.Good}})
+		old.Stage = newStage(t).socket
+		return l.damaged(t, old, "volar: slot a is locked")
+	})
+	l.note.beside(t, "a disk from before the floor rose", func(t *testing.T) string {
+		m := l.start(t, disk)
+		await(t, m, "volar: slot a is locked")
+		await(t, m, "volar: locked")
+		_, port := connect(t, m)
+		var s struct{ Health string }
+		h.json(t, &s, "status", "--port", port, "--rate", "115200", "--wait", "60s")
+		if !strings.Contains(s.Health, "locked") {
+			t.Fatalf("its status says %q", s.Health)
+		}
+		m.Cut()
+		return s.Health
+	})
+}
+
+// delta brings a system over the serial line, as what changed from the one
+// that runs.
+func (l *lab) delta(t *testing.T, h *house, served Unit, second string) {
+	l.note.beside(t, "update by what changed, over the serial line", func(t *testing.T) string {
+		third := l.build(t, "v3", "1.2.0", l.keys, "--floor", "2")
+		part := l.bundle(t, "part", third, second, l.keys)
+		l.note.size(t, "delta update", part)
+		u := l.clone(t, served)
 		u.Stage = newStage(t).socket
 		m := l.start(t, u)
-		up(t, m)
+		was, _ := up(t, m)
+		_, port := connect(t, m)
 		start := time.Now()
-		event(t, m, "offered")
+		if err := h.offer(t, port, h.status(t, port).Serial, part, filepath.Join(l.keys, "public.pem")); err != nil {
+			t.Fatalf("%v\n%s", err, m.Console.Tail(20))
+		}
 		slot, runs := up(t, m)
-		if runs != version {
+		if slot == was || runs != "1.2.0" {
 			t.Fatalf("slot %s, version %s came up", slot, runs)
 		}
 		await(t, m, `msg=update event=raised state=idle`)
@@ -189,11 +243,19 @@ func (l *lab) delta(t *testing.T, u Unit, version string) {
 
 // ill brings a system whose device program does not run: the unit must find
 // that out, and go back.
-func (l *lab) ill(t *testing.T, u Unit, version string) {
-	l.note.run(t, "a new system that does not work", func(t *testing.T) string {
+func (l *lab) ill(t *testing.T, h *house, served Unit, second string) {
+	l.note.beside(t, "a new system that does not work", func(t *testing.T) string {
+		worse := l.build(t, "worse", "1.3.0", l.keys, "--floor", "2", "--programs", l.broken(t))
+		part := l.bundle(t, "worse-part", worse, second, l.keys)
+		u := l.clone(t, served)
 		u.Stage = newStage(t).socket
 		m := l.start(t, u)
 		was, old := up(t, m)
+		_, port := connect(t, m)
+		err := h.offer(t, port, h.status(t, port).Serial, part, filepath.Join(l.keys, "public.pem"))
+		if err == nil || !strings.Contains(err.Error(), "was not kept") {
+			t.Fatalf("the bench heard %v", err)
+		}
 		event(t, m, "new runs")
 		event(t, m, "ill")
 		slot, runs := up(t, m)
@@ -203,7 +265,7 @@ func (l *lab) ill(t *testing.T, u Unit, version string) {
 		if slot != was || runs != old || s.First != was || s.Of(bootstate.Other(was)).Status != bootstate.Bad {
 			t.Fatalf("slot %s, version %s runs; the block says %+v", slot, runs, s)
 		}
-		return fmt.Sprintf("slot %s, version %s, as before; %s was left", slot, runs, version)
+		return fmt.Sprintf("slot %s, version %s, as before; 1.3.0 was left", slot, runs)
 	})
 }
 

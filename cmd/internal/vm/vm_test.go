@@ -22,7 +22,9 @@ func TestUnit(t *testing.T) {
 	l := newLab(t)
 	defer func() {
 		l.note.table(os.Stdout)
-		l.save(filepath.Join(l.root, "build/vm.json"))
+		if !l.brief {
+			l.save(filepath.Join(l.root, "build/vm.json"))
+		}
 	}()
 	first := l.images(t)
 	u, makers := l.fresh(t, "unit", first)
@@ -32,37 +34,37 @@ func TestUnit(t *testing.T) {
 	h := l.newHouse(t, makers, d.dir)
 	s := newStage(t)
 	u.Stage = s.socket
-	total := l.provisioned(t, h, u, s, first)
-	l.served(t, h, u, s)
+	steps := l.provisioned(t, h, u, s, first)
 	sealed := l.clone(t, u)
-	second := l.build(t, "v2", "1.1.0", l.keys, "--floor", "2")
-	whole := l.bundle(t, "whole", second, "", l.keys)
-	l.note.size(t, "full update", whole)
-	d.add(t, whole)
-	frozen := l.updated(t, u, "1.1.0")
-	t.Run("after", func(t *testing.T) {
-		l.damage(t, blank, first)
-		l.cutProvisioning(t, h, blank, first)
-		l.pullCable(t, h, blank, first, total)
-		l.reset(t, h, sealed)
-		l.cutUpdates(t, frozen, "1.1.0")
-	})
-	foreign := filepath.Join(l.dir, "foreign")
-	strangers := filepath.Join(l.dir, "strangers-keys")
-	if _, err := os.Stat(foreign); err == nil {
-		l.refused(t, h, u, "1.1.0", map[string][2]string{
-			"an older system":           {l.bundle(t, "older", first, "", l.keys), filepath.Join(l.keys, "public.pem")},
-			"a system of another maker": {l.bundle(t, "strange", foreign, "", strangers), filepath.Join(strangers, "public.pem")},
+	t.Run("then", func(t *testing.T) {
+		t.Run("before service", func(t *testing.T) {
+			t.Parallel()
+			l.damage(t, blank, first)
+			if !l.brief {
+				l.pullCable(t, h, blank, first, steps)
+				l.cutProvisioning(t, h, blank, first)
+			}
 		})
-	}
-	worse := l.build(t, "v3", "1.2.0", l.keys, "--floor", "2", "--programs", l.broken(t))
-	d.add(t, l.bundle(t, "worse", worse, second, l.keys))
-	l.ill(t, l.clone(t, u), "1.2.0")
-	third := l.build(t, "v4", "1.3.0", l.keys, "--floor", "2")
-	part := l.bundle(t, "part", third, second, l.keys)
-	l.note.size(t, "delta update", part)
-	d.add(t, part)
-	l.delta(t, u, "1.3.0")
+		t.Run("in service", func(t *testing.T) {
+			t.Parallel()
+			l.served(t, h, u, s)
+			second := l.build(t, "v2", "1.1.0", l.keys, "--floor", "2")
+			whole := l.bundle(t, "whole", second, "", l.keys)
+			l.note.size(t, "full update", whole)
+			d.add(t, whole)
+			frozen := l.updated(t, u, "1.1.0")
+			if l.brief {
+				return
+			}
+			l.hung(t, u)
+			l.below(t, h, frozen["confirmed"], sealed, u)
+			l.ill(t, h, u, second)
+			l.delta(t, h, u, second)
+			l.refused(t, h, u, first, second)
+			l.reset(t, h, u)
+			l.cutUpdates(t, frozen, "1.1.0")
+		})
+	})
 }
 
 // images builds the image twice and compares.
