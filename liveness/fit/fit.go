@@ -22,7 +22,7 @@ type Presentation struct {
 const (
 	// accepted is the share of living palms that the model is to accept by
 	// their score, beside what single limits take away.
-	accepted = 0.999
+	accepted = 0.997
 
 	// refusedAlone is the share of living palms that a limit which refuses by
 	// itself may take away.
