@@ -35,16 +35,46 @@ func (t *Writer) picture(f *hal.Frame) ([]byte, error) {
 	return marshalPacked(f)
 }
 
+// packer prefers speed: the filters of PNG, which it has at any level, do most
+// of the work.
+var packer = png.Encoder{CompressionLevel: png.BestSpeed}
+
 func marshalPacked(f *hal.Frame) ([]byte, error) {
-	picture, err := encodePNG(f)
-	if err != nil {
+	var b bytes.Buffer
+	if err := packer.Encode(&b, asImage(f)); err != nil {
 		return nil, fmt.Errorf("tape: pack image: %w", err)
 	}
 	var m []byte
 	m = putBytes(m, packedTime, marshalTime(f.At))
-	m = putBytes(m, packedData, picture)
+	m = putBytes(m, packedData, b.Bytes())
 	m = putBytes(m, packedFormat, "png")
 	return putBytes(m, packedFrameID, f.Band.String()), nil
+}
+
+// asImage is a frame as package image has it: Gray16 holds Y10 as it is.
+func asImage(f *hal.Frame) image.Image {
+	all := image.Rect(0, 0, f.Width, f.Height)
+	switch f.Format {
+	case hal.Y8:
+		return &image.Gray{Pix: f.Pix, Stride: f.Stride, Rect: all}
+	case hal.Y10:
+		m := image.NewGray16(all)
+		for y := range f.Height {
+			for x := range f.Width {
+				p, q := f.Pix[y*f.Stride+2*x:], m.Pix[y*m.Stride+2*x:]
+				q[0], q[1] = p[1], p[0]
+			}
+		}
+		return m
+	}
+	m := image.NewRGBA(all)
+	for y := range f.Height {
+		for x := range f.Width {
+			p, q := f.Pix[y*f.Stride+3*x:], m.Pix[y*m.Stride+4*x:]
+			q[0], q[1], q[2], q[3] = p[0], p[1], p[2], 255
+		}
+	}
+	return m
 }
 
 // unmarshalPicture reads a RawImage or a CompressedImage. Their second fields
