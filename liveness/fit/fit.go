@@ -101,8 +101,9 @@ func limits(c *liveness.Check, living []Presentation, i int) liveness.Limits {
 	l := liveness.Limits{Name: c.Name, Fall: fall(v)}
 	l.Min = min(slices.Min(v)-2*l.Width, l.Low-5*l.Width)
 	l.Max = max(slices.Max(v)+2*l.Width, l.High+5*l.Width)
-	if c.Error {
+	if c.Error { // physics leaves less room than hands do
 		l.Low, l.Middle, l.Min = 0, 0, -l.Width
+		l.Max = max(slices.Max(v)+l.Width/2, l.High+3.5*l.Width)
 	}
 	if c.Alone {
 		l.Min = quantile(v, refusedAlone)
