@@ -24,8 +24,11 @@ const (
 
 // apply brings the unit into the state that it was provisioned to.
 func (k *keeper) apply(p provision.Provisioned, secret []byte) error {
-	k.sealed.Store(p.State == prov.Sealed)
-	k.served.Store(true) // after it: a sealed unit whose device program has not been looked at yet is not a healthy one
+	served := unit.Unsealed
+	if p.State == prov.Sealed {
+		served = unit.Sealed
+	}
+	k.port.Store(uint32(served))
 	if p.Settings != nil {
 		if err := k.setNetwork(p.Settings.Network); err != nil {
 			return err

@@ -96,10 +96,14 @@ func (k *keeper) closeBoard() {
 
 // serve answers on the provisioning port as long as the unit runs.
 func (k *keeper) serve(ctx context.Context, u *provision.Unit) {
-	k.onPort(ctx, func(port *prov.Port) error {
-		defer k.served.Store(false)
-		return provision.Serve(ctx, port, u)
-	})
+	k.onPort(ctx, func(port *prov.Port) error { return k.answer(ctx, port, u) })
+}
+
+// answer serves a port until the line fails. That the port is served is for
+// apply to say.
+func (k *keeper) answer(ctx context.Context, port *prov.Port, u *provision.Unit) error {
+	defer k.port.Store(uint32(unit.Unserved))
+	return provision.Serve(ctx, port, u)
 }
 
 // onPort opens the provisioning port and lets do use it, again where it fails.
@@ -112,6 +116,7 @@ func (k *keeper) onPort(ctx context.Context, do func(*prov.Port) error) {
 				console.turn(port.Log())
 			}
 			err = do(port)
+			port.Close()
 			line.Close()
 		}
 		k.log.Warn("provisioning port", "ended", fmt.Sprint(err))

@@ -111,8 +111,7 @@ type keeper struct {
 
 	unfollow context.CancelFunc // ends looking for updates; nil: nobody looks
 
-	served atomic.Bool // the provisioning port is, and it is known whether the unit is sealed
-	sealed atomic.Bool // the unit is in service
+	port atomic.Uint32 // a unit.Port
 }
 
 // run opens what the unit has and serves until there is a reason to reset.

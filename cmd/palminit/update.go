@@ -43,8 +43,7 @@ func (k *keeper) healthy(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, healthFor)
 	defer stop()
 	for {
-		h := unit.Health{DataOpen: true, Serial: k.served.Load(), Sealed: k.sealed.Load()}
-		h.Ready, h.Ends = k.palmd.health()
+		h := k.health()
 		err := h.Judge()
 		if err == nil {
 			return nil
@@ -58,4 +57,12 @@ func (k *keeper) healthy(ctx context.Context) error {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// health is what is known of the unit now. The data partition is open: without
+// it there is no updater to ask.
+func (k *keeper) health() unit.Health {
+	h := unit.Health{DataOpen: true, Port: unit.Port(k.port.Load())}
+	h.Ready, h.Ends = k.palmd.health()
+	return h
 }

@@ -6,15 +6,25 @@ import (
 	"time"
 )
 
+// Port is how far the provisioning port has come. Who serves it reads what the
+// unit was provisioned to, so the port is not served before that is known: a
+// sealed unit must not pass for one without a device program meanwhile.
+type Port uint32
+
+const (
+	Unserved Port = iota
+	Unsealed      // it is served, and the unit has no device program to run
+	Sealed        // it is served, and the unit is in service
+)
+
 // Health is what process 1 knows when a system on trial asks to be kept.
 type Health struct {
 	DataOpen bool // the data partition is mounted
-	Serial   bool // the provisioning port is served
+	Port     Port
 
 	// Of the device program, where the unit is sealed and so has one to run.
-	Sealed bool
-	Ready  time.Duration // how long it has been ready for a hand, without a pause; 0: it is not
-	Ends   int           // how often it has ended since boot
+	Ready time.Duration // how long it has been ready for a hand, without a pause; 0: it is not
+	Ends  int           // how often it has ended since boot
 }
 
 // proved is how long the device program must have been ready.
@@ -28,10 +38,10 @@ func (h Health) Judge() error {
 	if !h.DataOpen {
 		faults = append(faults, errors.New("the data partition is not open"))
 	}
-	if !h.Serial {
+	if h.Port == Unserved {
 		faults = append(faults, errors.New("the provisioning port is not served"))
 	}
-	if h.Sealed && h.Ready < proved {
+	if h.Port == Sealed && h.Ready < proved {
 		faults = append(faults, fmt.Errorf("the device program has been ready for %v, asked for %v; it ended %d times", h.Ready, proved, h.Ends))
 	}
 	if len(faults) > 0 {
@@ -45,4 +55,4 @@ const tooOften = 4
 
 // Hopeless tells that waiting longer for Judge to change its mind is of no
 // use: the device program has ended again and again.
-func (h Health) Hopeless() bool { return h.Sealed && h.Ends >= tooOften }
+func (h Health) Hopeless() bool { return h.Port == Sealed && h.Ends >= tooOften }

@@ -126,17 +126,17 @@ func TestDecide(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	good := Health{DataOpen: true, Serial: true, Sealed: true, Ready: proved}
+	good := Health{DataOpen: true, Port: Sealed, Ready: proved}
 	if err := good.Judge(); err != nil {
 		t.Error(err)
 	}
-	blank := Health{DataOpen: true, Serial: true}
+	blank := Health{DataOpen: true, Port: Unsealed}
 	if err := blank.Judge(); err != nil {
 		t.Error(err)
 	}
 	for name, spoil := range map[string]func(*Health){
 		"data":   func(h *Health) { h.DataOpen = false },
-		"port":   func(h *Health) { h.Serial = false },
+		"port":   func(h *Health) { h.Port = Unserved },
 		"device": func(h *Health) { h.Ready = proved - 1 },
 	} {
 		h := good
@@ -145,7 +145,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if good.Hopeless() || !(Health{Sealed: true, Ends: tooOften}).Hopeless() || (Health{Ends: tooOften}).Hopeless() {
+	if good.Hopeless() || !(Health{Port: Sealed, Ends: tooOften}).Hopeless() || (Health{Port: Unsealed, Ends: tooOften}).Hopeless() {
 		t.Error("hopeless is what is not, or the other way round")
 	}
 	if err := (Health{}).Judge(); err == nil {
