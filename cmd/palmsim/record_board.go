@@ -69,8 +69,8 @@ func (l *live) record(ctx context.Context, w io.Writer, waves int, log io.Writer
 
 // film records what a device sees and does.
 func (l *live) film(ctx context.Context, dev *hal.Device, meta tape.Meta, w io.Writer, waves int, log io.Writer) error {
-	packed := bufio.NewWriterSize(w, 1<<20)
-	t, err := tape.Create(packed, meta, &dev.Calibration)
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	t, err := tape.Create(buffered, meta, &dev.Calibration)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (l *live) film(ctx context.Context, dev *hal.Device, meta tape.Meta, w io.W
 	filmed.Camera, filmed.Presence = tape.Record(dev.Camera, t), r.Marks(dev.Presence)
 	err = firmware.Run(ctx, &filmed, firmware.Config{Dial: r.Dialer(dial), Orders: p, Decided: p.decided, Trace: r.Trace})
 	v.Close()
-	return errors.Join(err, r.Failed(), t.Close(), packed.Flush()) // an interrupted tape is closed too
+	return errors.Join(err, r.Failed(), t.Close(), buffered.Flush()) // an interrupted tape is closed too
 }
 
 // sinceBoot is the clock by which drivers stamp frames.

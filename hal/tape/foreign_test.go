@@ -80,8 +80,9 @@ func TestForeignMCAP(t *testing.T) {
 }
 
 // repacked is the tape of items as another tool might write it: other chunks,
-// no compression, channels with other numbers, metadata and topics added.
-func repacked(t *testing.T) []byte {
+// no compression, channels with other numbers, metadata and topics added, and
+// what edit makes of each message.
+func repacked(t *testing.T, edit func(topic string, data []byte) []byte) []byte {
 	t.Helper()
 	r, err := mcap.NewReader(bytes.NewReader(write(t, items())))
 	if err != nil {
@@ -121,6 +122,7 @@ func repacked(t *testing.T) []byte {
 			must(w.WriteSchema(s))
 			must(w.WriteChannel(&theirs))
 		}
+		m.Data = edit(c.Topic, m.Data)
 		must(w.WriteMessage(m))
 	}
 	must(w.Close())
@@ -128,7 +130,7 @@ func repacked(t *testing.T) []byte {
 }
 
 func TestRepackedTape(t *testing.T) {
-	b := repacked(t)
+	b := repacked(t, func(_ string, data []byte) []byte { return data })
 	got, err := readAll(b)
 	if err != io.EOF || !reflect.DeepEqual(got, items()) {
 		t.Errorf("%d items, %v", len(got), err)
@@ -236,7 +238,7 @@ func TestImageRefuses(t *testing.T) {
 		"unknown field": putFixed32(bytes.Clone(good), 8, 8),
 		"wrong kind":    protowire.AppendVarint(protowire.AppendTag(nil, imageWidth, protowire.VarintType), 8),
 		"field zero":    {0, 0},
-		"huge length":   {imageData<<3 | wireBytes, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"huge length":   {imageData<<3 | byte(protowire.BytesType), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 		"cut":           good[:len(good)-1],
 		"odd band":      putBytes(nil, imageFrameID, "uv"),
 		"odd encoding":  putBytes(nil, imageEncoding, "bgr8"),

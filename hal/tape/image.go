@@ -1,8 +1,11 @@
 package tape
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"volar/hal"
 )
@@ -76,17 +79,20 @@ func unmarshalImage(b []byte) (f hal.Frame, err error) {
 	return f, f.Check()
 }
 
-var imageKinds = [...]int{
-	imageTime: wireBytes, imageWidth: wireFixed32, imageHeight: wireFixed32, imageEncoding: wireBytes,
-	imageStep: wireFixed32, imageData: wireBytes, imageFrameID: wireBytes,
+var imageKinds = [...]protowire.Type{
+	imageTime: protowire.BytesType, imageWidth: protowire.Fixed32Type, imageHeight: protowire.Fixed32Type, imageEncoding: protowire.BytesType,
+	imageStep: protowire.Fixed32Type, imageData: protowire.BytesType, imageFrameID: protowire.BytesType,
 }
 
 func unmarshalTime(b []byte) (time.Duration, error) {
 	var part [3]uint64 // seconds, then nanoseconds
 	for len(b) > 0 {
 		p, rest, err := nextField(b)
-		if err != nil || p.kind != wireVarint || p.field > 2 {
-			return 0, fmt.Errorf("tape: read image: time: %w", errProto)
+		if err == nil && (p.kind != protowire.VarintType || p.field > 2) {
+			err = errors.New("a field that no time has")
+		}
+		if err != nil {
+			return 0, fmt.Errorf("tape: read image: time: %w", err)
 		}
 		part[p.field], b = p.num, rest
 	}
@@ -124,46 +130,40 @@ const (
 	typeBytes   = 12
 )
 
-// imageSchema is the google.protobuf.FileDescriptorSet of RawImage, which
-// MCAP wants as the schema of its messages.
+// imageSchema is the google.protobuf.FileDescriptorSet of RawImage and of the
+// Timestamp in it, which MCAP wants as the schema of its messages.
 func imageSchema() []byte {
-	return schemaOf("RawImage", []schemaField{
+	const stamp = "google/protobuf/timestamp.proto"
+	set := putBytes(nil, 1, describeFile(stamp, "google.protobuf", "", "Timestamp", []schemaField{{"seconds", 1, typeInt64}, {"nanos", 2, typeInt32}}))
+	return putBytes(set, 1, describeFile("foxglove/RawImage.proto", "foxglove", stamp, "RawImage", []schemaField{
 		{"timestamp", imageTime, typeMessage}, {"frame_id", imageFrameID, typeString},
 		{"width", imageWidth, typeFixed32}, {"height", imageHeight, typeFixed32},
 		{"encoding", imageEncoding, typeString}, {"step", imageStep, typeFixed32}, {"data", imageData, typeBytes},
-	})
+	}))
 }
 
 // schemaField is a field of a message; one that is a message is a Timestamp.
 type schemaField struct {
 	name         string
-	number, kind int
+	number, kind uint64
 }
 
-// schemaOf describes a message of foxglove, and Timestamp, on which it rests.
-func schemaOf(message string, fields []schemaField) []byte {
-	describe := func(l schemaField) []byte {
+// describeFile is the FileDescriptorProto of a file with one message.
+func describeFile(name, pkg, dependency, message string, fields []schemaField) []byte {
+	m := putBytes(nil, 1, message)
+	for _, l := range fields {
 		f := putBytes(nil, 1, l.name)
-		f = putVarint(f, 3, uint64(l.number))
+		f = putVarint(f, 3, l.number)
 		f = putVarint(f, 4, 1) // optional
-		f = putVarint(f, 5, uint64(l.kind))
+		f = putVarint(f, 5, l.kind)
 		if l.kind == typeMessage {
 			f = putBytes(f, 6, ".google.protobuf.Timestamp")
 		}
-		return f
+		m = putBytes(m, 2, f)
 	}
-	file := func(name, pkg, dependency, message string, fields []schemaField) []byte {
-		m := putBytes(nil, 1, message)
-		for _, f := range fields {
-			m = putBytes(m, 2, describe(f))
-		}
-		f := putBytes(putBytes(nil, 1, name), 2, pkg)
-		if dependency != "" {
-			f = putBytes(f, 3, dependency)
-		}
-		return putBytes(putBytes(f, 4, m), 12, "proto3")
+	f := putBytes(putBytes(nil, 1, name), 2, pkg)
+	if dependency != "" {
+		f = putBytes(f, 3, dependency)
 	}
-	const stamp = "google/protobuf/timestamp.proto"
-	set := putBytes(nil, 1, file(stamp, "google.protobuf", "", "Timestamp", []schemaField{{"seconds", 1, typeInt64}, {"nanos", 2, typeInt32}}))
-	return putBytes(set, 1, file("foxglove/"+message+".proto", "foxglove", stamp, message, fields))
+	return putBytes(putBytes(f, 4, m), 12, "proto3")
 }

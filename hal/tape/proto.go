@@ -1,67 +1,56 @@
 package tape
 
 import (
-	"encoding/binary"
 	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The few words of Protocol Buffers that an image needs.
-// https://protobuf.dev/programming-guides/encoding/
-const (
-	wireVarint  = 0
-	wireBytes   = 2
-	wireFixed32 = 5
-)
+// The few words of Protocol Buffers that an image needs. Messages are written
+// field by field, since the library promises no order of its own.
 
-func putVarint(b []byte, field int, v uint64) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(field)<<3|wireVarint), v)
+func putVarint(b []byte, field protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
 }
 
-func putFixed32(b []byte, field int, v uint32) []byte {
-	return binary.LittleEndian.AppendUint32(binary.AppendUvarint(b, uint64(field)<<3|wireFixed32), v)
+func putFixed32(b []byte, field protowire.Number, v uint32) []byte {
+	return protowire.AppendFixed32(protowire.AppendTag(b, field, protowire.Fixed32Type), v)
 }
 
-func putBytes[T string | []byte](b []byte, field int, v T) []byte {
-	b = binary.AppendUvarint(b, uint64(field)<<3|wireBytes)
-	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
+func putBytes[T string | []byte](b []byte, field protowire.Number, v T) []byte {
+	b = protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(len(v)))
+	return append(b, v...)
 }
 
-var errProto = errors.New("malformed protocol buffer")
-
-// protoField is one field of a message: num is its value unless it is wireBytes.
+// protoField is one field of a message: num is its value unless it is bytes.
 type protoField struct {
-	field, kind int
-	num         uint64
-	data        []byte // aliases the message
+	field protowire.Number
+	kind  protowire.Type
+	num   uint64
+	data  []byte // aliases the message
 }
 
 // nextField cuts the first field off b.
 func nextField(b []byte) (f protoField, rest []byte, err error) {
-	key, n := binary.Uvarint(b)
-	if n <= 0 || key>>3 == 0 || key > 1<<10 {
-		return f, nil, errProto
+	field, kind, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return f, nil, protowire.ParseError(n)
 	}
-	b = b[n:]
-	f.field, f.kind = int(key>>3), int(key&7)
-	switch f.kind {
-	case wireVarint:
-		if f.num, n = binary.Uvarint(b); n <= 0 {
-			return f, nil, errProto
-		}
-		return f, b[n:], nil
-	case wireFixed32:
-		if len(b) < 4 {
-			return f, nil, errProto
-		}
-		f.num = uint64(binary.LittleEndian.Uint32(b))
-		return f, b[4:], nil
-	case wireBytes:
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return f, nil, errProto
-		}
-		f.data = b[n : n+int(size)]
-		return f, b[n+int(size):], nil
+	f.field, f.kind, b = field, kind, b[n:]
+	switch kind {
+	case protowire.VarintType:
+		f.num, n = protowire.ConsumeVarint(b)
+	case protowire.Fixed32Type:
+		var v uint32
+		v, n = protowire.ConsumeFixed32(b)
+		f.num = uint64(v)
+	case protowire.BytesType:
+		f.data, n = protowire.ConsumeBytes(b)
+	default:
+		return f, nil, errors.New("a field of a kind that no image has")
 	}
-	return f, nil, errProto
+	if n < 0 {
+		return f, nil, protowire.ParseError(n)
+	}
+	return f, b[n:], nil
 }

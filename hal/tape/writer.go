@@ -32,15 +32,13 @@ var channels = [...]struct {
 	data     func() []byte
 }{
 	{"/shot", "volar.Shot", "json", jsonSchema("Shot", "light,rgb,nir")},
-	{"/rgb", rawSchema, "protobuf", imageSchema},
-	{"/nir", rawSchema, "protobuf", imageSchema},
+	{"/rgb", "foxglove.RawImage", "protobuf", imageSchema},
+	{"/nir", "foxglove.RawImage", "protobuf", imageSchema},
 	{"/event", "volar.Event", "json", jsonSchema("Event", "at_ns,name,fields")},
 	{"/decision", "volar.Decision", "json", jsonSchema("Decision", "at_ns,wave,purpose,status,person,reason")},
 	{"/label", "volar.Label", "json", jsonSchema("Label", "palm,person,hand,session,capture,band,kind")},
-	{"/still", rawSchema, "protobuf", imageSchema},
+	{"/still", "foxglove.RawImage", "protobuf", imageSchema},
 }
-
-const rawSchema = "foxglove.RawImage"
 
 const (
 	chShot = 1 + iota
@@ -68,19 +66,14 @@ type frameNote struct {
 // Writer writes a tape. Its methods may be called at the same time: what one
 // call writes stays together.
 type Writer struct {
-	mu     sync.Mutex
-	m      *mcap.Writer
-	packed bool
-	count  [len(channels) + 1]uint32
-	err    error // the first failure of the destination: all that follows would be lost
+	mu    sync.Mutex
+	m     *mcap.Writer
+	count [len(channels) + 1]uint32
+	err   error // the first failure of the destination: all that follows would be lost
 }
 
 // Create begins a tape on w. The calibration may be nil on a tape without shots.
 func Create(w io.Writer, meta Meta, cal *hal.Calibration) (*Writer, error) {
-	return create(w, meta, cal, false)
-}
-
-func create(w io.Writer, meta Meta, cal *hal.Calibration, packed bool) (*Writer, error) {
 	if err := meta.Check(); err != nil {
 		return nil, err
 	}
@@ -96,7 +89,7 @@ func create(w io.Writer, meta Meta, cal *hal.Calibration, packed bool) (*Writer,
 	if err != nil {
 		return nil, fmt.Errorf("tape: create: %w", err)
 	}
-	t := &Writer{m: m, packed: packed}
+	t := &Writer{m: m}
 	if err := t.begin(meta, cal); err != nil {
 		return nil, fmt.Errorf("tape: create: %w", err)
 	}
@@ -121,9 +114,6 @@ func (t *Writer) begin(meta Meta, cal *hal.Calibration) error {
 	}
 	ids := map[string]uint16{}
 	for i, c := range channels {
-		if t.packed && c.schema == rawSchema {
-			c.schema, c.data = "foxglove.CompressedImage", packedSchema
-		}
 		if ids[c.schema] == 0 {
 			ids[c.schema] = uint16(len(ids) + 1)
 			kind := c.encoding
@@ -159,14 +149,7 @@ func (t *Writer) Shot(s *hal.Shot) error {
 	if err := errors.Join(s.Check(), checkFrame(&s.RGB), checkFrame(&s.NIR)); err != nil {
 		return fmt.Errorf("tape: write shot: %w", err)
 	}
-	rgb, err := t.picture(&s.RGB)
-	if err != nil {
-		return err
-	}
-	nir, err := t.picture(&s.NIR)
-	if err != nil {
-		return err
-	}
+	rgb, nir := marshalImage(&s.RGB), marshalImage(&s.NIR)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	note := shotNote{Light: s.Light.String()}
@@ -222,10 +205,7 @@ func (t *Writer) Still(s *Still) error {
 	if err := errors.Join(s.Frame.Check(), checkFrame(&s.Frame), s.Label.check()); err != nil {
 		return fmt.Errorf("tape: write still: %w", err)
 	}
-	picture, err := t.picture(&s.Frame)
-	if err != nil {
-		return err
-	}
+	picture := marshalImage(&s.Frame)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.note(chLabel, s.Frame.At, s.Label); err != nil {

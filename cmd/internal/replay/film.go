@@ -35,10 +35,10 @@ type Film struct {
 	// has 8 bits a pixel.
 	Shrink int
 
-	// Lean makes the tape small: its pictures are packed, the sensors hardly
-	// noisy, and what no firmware looks at is left out: the colour pictures of
-	// looks at a hand that is still being guided are black. Who holds a hand
-	// badly, or an attack, gives up sooner.
+	// Lean makes the tape small: the sensors are hardly noisy, and what no
+	// firmware looks at is left out: the colour pictures of looks at a hand that
+	// is still being guided are black. Who holds a hand badly, or an attack,
+	// gives up sooner.
 	Lean bool
 
 	// Coarse makes it smaller still, at the cost of grey levels: 64 in the
@@ -70,9 +70,7 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	create := tape.Create
 	if f.Lean {
-		create = tape.CreatePacked
 		for _, s := range []*palm.Sensor{&rig.RGB, &rig.NIR} {
 			s.FullWell, s.Read = quiet*s.FullWell, math.Sqrt(quiet)*s.Read
 		}
@@ -85,8 +83,8 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	packed := bufio.NewWriterSize(w, 1<<20)
-	t, err := create(packed, tape.Meta{
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	t, err := tape.Create(buffered, tape.Meta{
 		Board: board.Name, Unit: b.Device().Unit, Firmware: "palmsim record", Synthetic: true,
 	}, &board.Calibration)
 	if err != nil {
@@ -116,7 +114,7 @@ func (f *Film) shoot(outside context.Context, w io.Writer) error {
 	if outside.Err() != nil {
 		err = outside.Err()
 	}
-	return errors.Join(err, c.Failed(), t.Close(), packed.Flush()) // an interrupted tape is closed too
+	return errors.Join(err, c.Failed(), t.Close(), buffered.Flush()) // an interrupted tape is closed too
 }
 
 // Shrunk is board sim and its rig with pictures that are smaller by a factor a
