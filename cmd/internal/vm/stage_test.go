@@ -27,7 +27,9 @@ type stage struct {
 	socket string
 
 	mu       sync.Mutex
+	camera   hal.Camera    // whose frames the unit gets
 	atBench  bool          // a technician is there
+	known    sim.Ledger    // who was enrolled
 	director *sim.Director // of the script that plays; nil: nobody comes
 	playing  chan struct{} // closed, and replaced, when a script begins
 }
@@ -66,6 +68,21 @@ func (b *bench) Wait(ctx context.Context, near bool) error {
 		b.board.Clear()
 	}
 	return b.board.Device().Presence.Wait(ctx, near)
+}
+
+// through has the unit's frames come through another camera from now on.
+func (s *stage) through(c hal.Camera) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.camera = c
+}
+
+// Shoot is what the unit's cameras give it.
+func (s *stage) Shoot(ctx context.Context, l hal.Light) (hal.Shot, error) {
+	s.mu.Lock()
+	camera := s.camera
+	s.mu.Unlock()
+	return camera.Shoot(ctx, l)
 }
 
 // technician tells whether one is there.
@@ -113,9 +130,10 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{board: board, people: people, socket: filepath.Join(folder(t), "stage"), playing: make(chan struct{})}
+	s := &stage{board: board, people: people, socket: filepath.Join(folder(t), "stage"), known: sim.Ledger{}, playing: make(chan struct{})}
 	rng := rand.New(rand.NewPCG(1, 1))
 	s.bench = &bench{s, &hand{palm.NewRenderer(palm.DefaultRig()), palm.Wave{Anatomy: palm.New(1, 99, wire.Left), Pose: palm.Guided(rng), Seed: 1}}}
+	s.camera = s.bench
 	l, err := net.Listen("unix", s.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +154,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) live() live.Stage {
 	dev := s.board.Device()
 	return live.Stage{
-		Calibration: dev.Calibration, Camera: s.bench, Presence: s.bench,
+		Calibration: dev.Calibration, Camera: s, Presence: s.bench,
 		Next: s.next, Decided: s.decided, Cue: func(c hal.Cue) { _ = dev.Face.Show(c) },
 	}
 }
@@ -170,9 +188,9 @@ func (s *stage) decided(o live.Outcome) {
 
 // play lets people come, and returns how that ended for each.
 func (s *stage) play(ctx context.Context, script []sim.Presentation) (results []sim.Result, err error) {
-	d := sim.Direct(s.board, s.people, script, nil)
-	d.Done = func(r sim.Result) { results = append(results, r) }
 	s.mu.Lock()
+	d := sim.Direct(s.board, s.people, script, s.known)
+	d.Done = func(r sim.Result) { results = append(results, r) }
 	s.director = d
 	close(s.playing)
 	s.playing = make(chan struct{})
@@ -180,6 +198,11 @@ func (s *stage) play(ctx context.Context, script []sim.Presentation) (results []
 	err = d.Run(ctx)
 	s.mu.Lock()
 	s.director = nil
+	for _, p := range script {
+		if who, ok := d.Enrolled(p.Person); ok {
+			s.known[p.Person] = who
+		}
+	}
 	s.mu.Unlock()
 	return results, err
 }
