@@ -147,7 +147,8 @@ func adapt(t *testing.T, dir, name string) {
 	}
 }
 
-// console gives what a machine says until it says until, or for two minutes.
+// console gives what a machine says until it says until, or for five minutes:
+// other tests run at the same time.
 func console(t *testing.T, qemu string, args []string, until string) string {
 	t.Helper()
 	q := child(qemu, args...)
@@ -160,7 +161,7 @@ func console(t *testing.T, qemu string, args []string, until string) string {
 	if err := q.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(2*time.Minute, func() { _ = q.Process.Kill() })
+	late := time.AfterFunc(5*time.Minute, func() { _ = q.Process.Kill() })
 	defer late.Stop()
 	var said []byte
 	buf := make([]byte, 4096)
