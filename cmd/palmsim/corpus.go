@@ -80,7 +80,7 @@ is wrong, 3 interrupted.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			k.log, k.say = c.ErrOrStderr(), c.OutOrStdout()
-			return k.run(c.Context())
+			return resumes(c.Context(), k.run(c.Context()))
 		},
 	}
 	c.Flags().StringVarP(&k.out, "out", "o", "", "the `folder` to make it in")
@@ -167,9 +167,6 @@ func (k *corpus) make(ctx context.Context, index *corpusIndex, jobs []replay.Job
 		failed = errors.Join(failed, k.save(index))
 		bar.add(index.Tapes[i].Presentations)
 	})
-	if ctx.Err() != nil {
-		return hinted{errors.New("corpus: interrupted"), "the same command goes on where this one was"}
-	}
 	bar.end()
 	return errors.Join(err, failed)
 }

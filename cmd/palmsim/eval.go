@@ -93,7 +93,7 @@ func runEval(c *cobra.Command, f evalFlags) error {
 	if f.identify {
 		searches, err := f.search(c.Context(), set, o)
 		if err != nil {
-			return usageError{err}
+			return resumes(c.Context(), usageError{err})
 		}
 		report, err := eval.NewSearchReport(f.what, searches, time.Since(start))
 		if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -140,11 +139,11 @@ func (f *faults) strike(ctx context.Context, chosen []drill.Fault) ([]drill.Outc
 		}
 	}
 	bar.end()
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, errors.New("faults: interrupted")
 	}
 	outcomes := make([]drill.Outcome, 0, len(chosen))
 	for _, d := range chosen {

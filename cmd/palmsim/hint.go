@@ -1,6 +1,9 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // hinted is an error with the next thing to do.
 type hinted struct {
@@ -17,4 +20,12 @@ func hintOf(err error) string {
 		return h.hint
 	}
 	return ""
+}
+
+// resumes is the error of a command that goes on where it was interrupted.
+func resumes(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return hinted{err, "the same command goes on where this one was"}
+	}
+	return err
 }

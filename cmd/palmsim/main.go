@@ -29,13 +29,23 @@ func (e usageError) Unwrap() error { return e.error }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newRootCommand().ExecuteContext(ctx); err != nil {
+	if err := execute(ctx, newRootCommand()); err != nil {
 		fmt.Fprintln(os.Stderr, "palmsim:", err)
 		if hint := hintOf(err); hint != "" {
 			fmt.Fprintln(os.Stderr, "hint:", hint)
 		}
 		os.Exit(exitCode(ctx, err))
 	}
+}
+
+// execute runs a command. Where it was interrupted, that is all that there is
+// to tell, whatever failed for it; and how to go on, where the command can.
+func execute(ctx context.Context, root *cobra.Command) error {
+	c, err := root.ExecuteContextC(ctx)
+	if err != nil && ctx.Err() != nil {
+		return hinted{fmt.Errorf("%s: interrupted", c.Name()), hintOf(err)}
+	}
+	return err
 }
 
 func exitCode(ctx context.Context, err error) int {

@@ -57,7 +57,7 @@ Exit codes: 0 measured, 1 an output could not be written, 2 wrong usage, 3 inter
   palmsim pad --readme sim/attack/README.md
   palmsim pad --fit liveness/fitted.go`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+		RunE: func(c *cobra.Command, _ []string) error { return resumes(c.Context(), f.run(c)) },
 	}
 	c.Flags().IntVar(&f.n, "n", 300, "`presentations` of each species in the report")
 	c.Flags().IntVar(&f.learn, "learn", 180, "`presentations` of each species that models are fitted to")

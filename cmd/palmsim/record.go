@@ -96,6 +96,9 @@ func (r *record) run(ctx context.Context) error {
 	film := replay.Film{Script: script, Seed: r.seed, Done: func(sim.Result) { bar.add(1) }, Fault: func(s string) { fmt.Fprintln(r.log, s) }}
 	err = errors.Join(film.Shoot(ctx, f), f.Close())
 	bar.end()
+	if err != nil && ctx.Err() != nil {
+		return hinted{err, r.out + " holds what came before: play it, or remove it to record anew"}
+	}
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}

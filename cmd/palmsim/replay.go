@@ -52,7 +52,7 @@ tape is cut or damaged, 2 it is no tape that can be replayed or the command line
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.out, r.log = c.OutOrStdout(), c.ErrOrStderr()
-			return r.run(c.Context(), args)
+			return resumes(c.Context(), r.run(c.Context(), args))
 		},
 	}
 	f := c.Flags()
@@ -144,13 +144,10 @@ func (r *replaying) play(ctx context.Context, tapes []string) ([]replay.Result, 
 		of[res.Tape] = res
 		bar.add(1)
 	})
+	bar.end()
 	if err != nil {
-		if ctx.Err() != nil {
-			err = hinted{fmt.Errorf("replay: interrupted after %d of %d tapes", len(of), len(tapes)), "the same command goes on where this one was"}
-		}
 		return nil, err
 	}
-	bar.end()
 	if n := journal.Found(); n > 0 {
 		fmt.Fprintf(r.log, "%d of %d tapes had been played before this run was interrupted\n", n, len(tapes))
 	}

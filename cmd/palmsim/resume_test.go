@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +31,7 @@ func interrupted(t *testing.T, pattern string, work func(context.Context) error)
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	if err := work(ctx); err == nil || !strings.Contains(err.Error(), "interrupted") {
+	if err := work(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("interrupted: %v", err)
 	}
 }
