@@ -19,11 +19,13 @@ import (
 )
 
 // A contact sheet has the shots of a wave from left to right, line by line:
-// the RGB frame above the NIR one, and below them number, light and exposures.
+// the RGB frame above the NIR one, and below them number and exposures, and
+// the light: as wide as the longest name of one.
 const (
-	thumbWidth  = 160
-	thumbHeight = 120
-	caption     = 16
+	thumbWidth  = 176
+	thumbHeight = 132
+	textHeight  = 13 // of basicfont.Face7x13
+	caption     = 2*textHeight + 4
 	acrossSheet = 8
 	maxOnSheet  = 64 // shots; a wave has fewer
 )
@@ -58,7 +60,7 @@ type sheets struct {
 
 type thumb struct {
 	rgb, nir *image.RGBA
-	text     string
+	text     [2]string // lines
 }
 
 func (s *sheets) add(i tape.Item) error {
@@ -74,8 +76,8 @@ func (s *sheets) add(i tape.Item) error {
 	return nil
 }
 
-func describe(s *hal.Shot) string {
-	return fmt.Sprintf("%d %v %.1f/%.1f ms", s.RGB.Seq, s.Light, s.RGB.Exposure.Seconds()*1e3, s.NIR.Exposure.Seconds()*1e3)
+func describe(s *hal.Shot) [2]string {
+	return [2]string{fmt.Sprintf("%d  %.1f/%.1f ms", s.RGB.Seq, s.RGB.Exposure.Seconds()*1e3, s.NIR.Exposure.Seconds()*1e3), s.Light.String()}
 }
 
 // flush writes the sheet of the shots so far.
@@ -94,8 +96,10 @@ func (s *sheets) flush() error {
 		x, y := i%acrossSheet*thumbWidth, i/acrossSheet*cell
 		paste(m, t.rgb, x, y)
 		paste(m, t.nir, x, y+thumbHeight)
-		d := font.Drawer{Dst: m, Src: image.Black, Face: basicfont.Face7x13, Dot: fixed.P(x+3, y+cell-4)}
-		d.DrawString(t.text)
+		for line, text := range t.text {
+			d := font.Drawer{Dst: m, Src: image.Black, Face: basicfont.Face7x13, Dot: fixed.P(x+3, y+2*thumbHeight+(line+1)*textHeight)}
+			d.DrawString(text)
+		}
 	}
 	s.shots = nil
 	return savePNG(filepath.Join(s.dir, fmt.Sprintf("wave-%03d.png", s.wave)), m)

@@ -56,7 +56,7 @@ type summary struct {
 	Synthetic   bool           `json:"synthetic"`
 	Calibration bool           `json:"calibration"`
 	Shots       int            `json:"shots"`
-	Lights      map[string]int `json:"lights"`
+	Lights      map[string]int `json:"lights"` // those of a challenge are one with its bands
 	Waves       int            `json:"waves"`
 	Dropped     map[string]int `json:"dropped"` // frames that the sequence numbers miss, by band
 	MaxSkew     time.Duration  `json:"max_skew_ns"`
@@ -163,7 +163,12 @@ func (s *summary) add(i tape.Item) error {
 
 func (s *summary) shot(shot hal.Shot) {
 	s.Shots++
-	s.Lights[shot.Light.String()]++
+	light := shot.Light.Bands()
+	if light == shot.Light {
+		s.Lights[light.String()]++
+	} else {
+		s.Lights[light.String()+" in code"]++
+	}
 	s.MaxSkew = max(s.MaxSkew, shot.Skew())
 	if s.last != nil {
 		for _, f := range [][2]hal.Frame{{s.last.RGB, shot.RGB}, {s.last.NIR, shot.NIR}} {
