@@ -89,7 +89,11 @@ func (f *film) index(i *tape.Item) {
 	case i.Event != nil:
 		text := i.Event.Name
 		for _, k := range []string{"purpose", "kind", "person", "hand", "cue", "from", "to", "stage", "why", "error"} {
-			if v := i.Event.Fields[k]; v != "" {
+			switch v := i.Event.Fields[k]; {
+			case v == "":
+			case k == i.Event.Name: // a cue
+				text += " " + v
+			default:
 				text += ", " + k + " " + v
 			}
 		}

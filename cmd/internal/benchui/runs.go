@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,29 +123,17 @@ func compare(a, b *pass) []sideBySide {
 // cells are the outcome and every step of a wave in both runs.
 func cells(a, b *runWave) []cell {
 	list := []cell{differ("outcome", a.Outcome, b.Outcome), differ("bursts", fmt.Sprint(a.Bursts), fmt.Sprint(b.Bursts))}
-	for i := range max(len(a.Steps), len(b.Steps)) {
-		var x, y replay.Step
-		if i < len(a.Steps) {
-			x = a.Steps[i]
+	for _, p := range replay.Pairs(a.Steps, b.Steps) {
+		name := p.Stage
+		if p.Burst > 0 {
+			name = fmt.Sprintf("%s %d", name, p.Burst)
 		}
-		if i < len(b.Steps) {
-			y = b.Steps[i]
+		list = append(list, differ(name, p.Was.Said(), p.Is.Said()))
+		if p.Was == nil || p.Is == nil {
+			continue // what was measured in one run alone is no news
 		}
-		name := x.Stage
-		if name == "" {
-			name = y.Stage
-		}
-		if x.Burst+y.Burst > 0 {
-			name = fmt.Sprintf("%s %d", name, max(x.Burst, y.Burst))
-		}
-		list = append(list, differ(name, x.Is, y.Is))
-		all := maps.Clone(x.Values)
-		if all == nil {
-			all = map[string]replay.Number{}
-		}
-		maps.Copy(all, y.Values)
-		for _, v := range slices.Sorted(maps.Keys(all)) {
-			list = append(list, differ(name+", "+v, value(x.Values, v), value(y.Values, v)))
+		for _, v := range p.Fields() {
+			list = append(list, differ(name+", "+v, value(p.Was.Values, v), value(p.Is.Values, v)))
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package benchui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,27 @@ func TestCompare(t *testing.T) {
 	}
 	if len(cells) != 1 || cells[0] != "vision 1, tilt 3.5 4.5" {
 		t.Errorf("differing cells %q", cells)
+	}
+}
+
+// A stage that one run did not reach is one line, and moves no other.
+func TestCompareNotReached(t *testing.T) {
+	const wave = `{"wave":{"tape":"a","wave":1,"outcome":"x","steps":[STEPS{"stage":"decision","is":"x","values":{"ms":1}}]}}` + "\n"
+	var runs [2]*pass
+	for i, steps := range []string{`{"stage":"liveness","burst":1,"is":"pass","values":{"veins":2}},`, ""} {
+		var err error
+		if runs[i], err = readPass(strings.NewReader(strings.Replace(wave, "STEPS", steps, 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []cell
+	for _, c := range compare(runs[0], runs[1])[0].Cells {
+		if c.Differs {
+			got = append(got, c)
+		}
+	}
+	if want := []cell{{"liveness 1", "pass", "not reached", true}}; !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package benchui
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -18,9 +19,9 @@ type View struct {
 	Guide    []gauge    `json:"guide"`
 	Quality  []gauge    `json:"quality"`
 	Liveness []gauge    `json:"liveness"`
-	Stages   []stage    `json:"stages"` // of the wave, in order
-	Retries  []string   `json:"retries"`
-	Waves    []waveView `json:"waves"` // the last ones, newest first
+	Stages   []stage    `json:"stages"`  // of the wave, in order
+	Retries  []string   `json:"retries"` // why each burst that was no good was none
+	Waves    []waveView `json:"waves"`   // the last ones, newest first
 	Fault    string     `json:"fault"`
 	Burst    []string   `json:"burst"`    // the lights of the last burst's shots
 	BurstID  int        `json:"burst_id"` // grows
@@ -127,8 +128,8 @@ func (b *board) trace(t firmware.Trace) {
 		case firmware.KindStage:
 			v.Stages = append(v.Stages[:len(v.Stages):len(v.Stages)], stage{t.Stage, milliseconds(t.Took)})
 		case firmware.KindRetry:
-			for _, why := range t.Why {
-				v.Retries = append(v.Retries[:len(v.Retries):len(v.Retries)], t.Stage+": "+why)
+			if len(t.Why) > 0 {
+				v.Retries = append(v.Retries[:len(v.Retries):len(v.Retries)], t.Stage+": "+strings.Join(t.Why, ", "))
 			}
 		case firmware.KindFault:
 			v.Fault = t.Error

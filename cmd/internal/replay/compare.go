@@ -101,7 +101,9 @@ func (c *comparing) add(d Change) {
 // compare compares one wave with what it was.
 func (c *comparing) compare(was, is *Wave) {
 	before := len(c.list)
-	c.steps(was, is)
+	for _, p := range Pairs(was.Steps, is.Steps) {
+		c.step(p)
+	}
 	if was.Outcome == is.Outcome && was.Verdict == is.Verdict {
 		return
 	}
@@ -146,11 +148,28 @@ func index(list []Step) (keys []key, of map[key]*Step) {
 	return keys, of
 }
 
-var nothing = &Step{Is: "not reached"}
+// Pair is one step of a wave in two runs of it: nil where it was not reached.
+type Pair struct {
+	Stage   string
+	Burst   int
+	Was, Is *Step
+}
 
-func (c *comparing) steps(was, is *Wave) {
-	keys, before := index(was.Steps)
-	more, now := index(is.Steps)
+// Differs tells whether the stage decided otherwise.
+func (p Pair) Differs() bool { return p.Was.Said() != p.Is.Said() }
+
+// Said is what the stage decided.
+func (s *Step) Said() string {
+	if s == nil {
+		return "not reached"
+	}
+	return s.Is
+}
+
+// Pairs sets the steps of a wave in two runs side by side, in the order of a wave.
+func Pairs(was, is []Step) (list []Pair) {
+	keys, before := index(was)
+	more, now := index(is)
 	for _, k := range more {
 		if before[k] == nil {
 			keys = append(keys, k)
@@ -163,21 +182,27 @@ func (c *comparing) steps(was, is *Wave) {
 		return slices.Index(Stages, a.stage) - slices.Index(Stages, b.stage)
 	})
 	for _, k := range keys {
-		a, b := before[k], now[k]
-		if a == nil {
-			a = nothing
-		}
-		if b == nil {
-			b = nothing
-		}
-		c.step(k, a, b)
+		list = append(list, Pair{k.stage, k.burst, before[k], now[k]})
 	}
+	return list
 }
 
-func (c *comparing) step(k key, a, b *Step) {
-	d := Change{Severity: Stage, Stage: k.stage, Burst: k.burst, Was: a.Is, Is: b.Is}
-	if a.Is != b.Is {
-		switch k.stage {
+// Fields are the names of what was measured in either run.
+func (p Pair) Fields() []string {
+	var names []string
+	for _, s := range []*Step{p.Was, p.Is} {
+		if s != nil {
+			names = slices.AppendSeq(names, maps.Keys(s.Values))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (c *comparing) step(p Pair) {
+	d := Change{Severity: Stage, Stage: p.Stage, Burst: p.Burst, Was: p.Was.Said(), Is: p.Is.Said()}
+	if p.Differs() {
+		switch p.Stage {
 		case StageFace:
 			d.Severity = Cue
 		case StageDecision, StageTruth:
@@ -185,31 +210,22 @@ func (c *comparing) step(k key, a, b *Step) {
 		}
 		c.add(d)
 	}
-	if a == nothing || b == nothing {
+	if p.Was == nil || p.Is == nil {
 		return
 	}
-	for _, f := range slices.Sorted(maps.Keys(both(a.Values, b.Values))) {
-		c.number(k, f, a.Values, b.Values)
+	for _, f := range p.Fields() {
+		c.number(p, f)
 	}
-	if c.pixels && a.Digest != b.Digest {
-		c.add(Change{Severity: Pixels, Stage: k.stage, Burst: k.burst, Was: a.Digest, Is: b.Digest})
+	if c.pixels && p.Was.Digest != p.Is.Digest {
+		c.add(Change{Severity: Pixels, Stage: p.Stage, Burst: p.Burst, Was: p.Was.Digest, Is: p.Is.Digest})
 	}
 }
 
-func both(a, b map[string]Number) map[string]Number {
-	m := maps.Clone(a)
-	if m == nil {
-		m = map[string]Number{}
-	}
-	maps.Copy(m, b)
-	return m
-}
-
-func (c *comparing) number(k key, field string, a, b map[string]Number) {
-	l := c.tolerances.of(k.stage, field)
-	was, had := a[field]
-	is, has := b[field]
-	d := Change{Severity: Moved, Stage: k.stage, Burst: k.burst, Field: field, Was: text(was, had), Is: text(is, has)}
+func (c *comparing) number(p Pair, field string) {
+	l := c.tolerances.of(p.Stage, field)
+	was, had := p.Was.Values[field]
+	is, has := p.Is.Values[field]
+	d := Change{Severity: Moved, Stage: p.Stage, Burst: p.Burst, Field: field, Was: text(was, had), Is: text(is, has)}
 	switch {
 	case had && has && l.holds(float64(was), float64(is)), had != has && l.Ignore:
 		return

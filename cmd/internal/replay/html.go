@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"volar/sim"
 )
 
 //go:embed report.html
@@ -21,24 +20,11 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"class":   func(s Severity) string { return [...]string{"bad", "bad", "warn", "warn", "note", "note", "quiet"}[s] },
 	"first": func(n int, list []Change) []Change {
 		list = slices.Clone(list)
-		slices.SortStableFunc(list, func(a, b Change) int { return compareFloats(b.By, a.By) })
+		slices.SortStableFunc(list, func(a, b Change) int { return cmp.Compare(b.By, a.By) })
 		return list[:min(n, len(list))]
 	},
-	"wrong": func(w Wave) bool { return w.Verdict == sim.Wrong },
 	"arrow": func(s string) string { return strings.ReplaceAll(s, "->", "→") },
-	"short": func(s string) string { return s[:min(12, len(s))] },
-	"title": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 }).Parse(page))
-
-func compareFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
 
 // pictured is how many groups get pictures of their worst wave.
 const pictured = 12
@@ -47,7 +33,7 @@ const pictured = 12
 type htmlGroup struct {
 	Group
 	Pictures []Picture
-	Was, Is  []Step // of the worst wave
+	Steps    []Pair // of the worst wave
 }
 
 type htmlTape struct {
@@ -72,10 +58,11 @@ func (r *Report) HTML(w io.Writer, golden func(name string) *Golden) error {
 		h := htmlGroup{Group: g}
 		if res := of[g.Worst.Tape]; res != nil && g.Worst.Wave > 0 && i < pictured {
 			h.Pictures = Pictures(res.Tape, g.Worst.Wave)
-			h.Is = steps(res.Waves, g.Worst.Wave)
+			var was []Step
 			if gold := golden(res.Name); gold != nil {
-				h.Was = steps(gold.Waves, g.Worst.Wave)
+				was = steps(gold.Waves, g.Worst.Wave)
 			}
+			h.Steps = Pairs(was, steps(res.Waves, g.Worst.Wave))
 		}
 		groups = append(groups, h)
 	}

@@ -222,7 +222,7 @@ function draw(v) {
   gauges("guide", v.guide);
   gauges("quality", v.quality);
   gauges("liveness", v.liveness);
-  $("retries").textContent = (v.retries ?? []).join(" · ");
+  $("retries").replaceChildren(...(v.retries ?? []).map(why => make("li", "again, " + why)));
   $("fault").textContent = v.fault;
   burst(v);
   waves(v);
