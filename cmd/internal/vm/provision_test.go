@@ -371,10 +371,22 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 		up(t, m)
 		_, port := connect(t, m)
 		plan = h.plan(t, h.status(t, port).Serial, build)
+		ctx, stop := context.WithTimeout(t.Context(), patience)
+		defer stop()
+		ctx, fail := context.WithCancelCause(ctx)
 		done := make(chan error, 1)
-		go func() { done <- h.provision(t.Context(), plan, port, nil) }()
+		go func() {
+			err := h.provision(ctx, plan, port, nil)
+			if err != nil {
+				fail(err) // nothing more is to come
+			}
+			done <- err
+		}()
 		for {
-			found := await(t, m, `msg=provisioned state=(\S+)`)
+			found, err := m.Console.Wait(ctx, `msg=provisioned state=(\S+)`)
+			if err != nil {
+				t.Fatal(err)
+			}
 			f, err := m.Freeze(filepath.Join(l.dir, "frozen", fmt.Sprintf("step-%d", len(frozen))))
 			if err != nil {
 				t.Fatal(err)
@@ -421,7 +433,8 @@ func (l *lab) cutProvisioning(t *testing.T, h *house, blank Unit, build string) 
 const silent = "calibrate the cameras"
 
 // pullCable pulls the cable out in the middle of each step of provisioning. A
-// pull that came too late for a short step is made up for on another unit.
+// pull that came too late for a short step is made up for on another unit, and
+// earlier: steps holds what was said again, too, where the machine was busy.
 func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, steps []passage) {
 	l.note.beside(t, "cable pulled in each step of provisioning", func(t *testing.T) string {
 		left := map[string]int64{} // steps to come, and after how many bytes of them
@@ -438,6 +451,9 @@ func (l *lab) pullCable(t *testing.T, h *house, blank Unit, build string, steps 
 			for _, s := range l.pulls(t, h, blank, build, left) {
 				pulled = append(pulled, s)
 				delete(left, s)
+			}
+			for s := range left {
+				left[s] = max(left[s]/2, 30)
 			}
 		}
 		return fmt.Sprintf("sealed, after %d times: %s (nothing passes in: %s)", len(pulled), strings.Join(pulled, "; "), silent)
