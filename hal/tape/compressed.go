@@ -39,17 +39,8 @@ func unmarshalPicture(b []byte) (hal.Frame, error) {
 }
 
 func unmarshalCompressed(b []byte) (f hal.Frame, err error) {
-	var seen [compressedFrameID + 1]bool
 	var data []byte
-	for len(b) > 0 {
-		var p protoField
-		if p, b, err = nextField(b); err != nil {
-			return f, fmt.Errorf("tape: read compressed image: %w", err)
-		}
-		if p.field > compressedFrameID || seen[p.field] || p.kind != protowire.BytesType {
-			return f, fmt.Errorf("tape: read compressed image: field %d is unknown, mistyped or there twice", p.field)
-		}
-		seen[p.field] = true
+	err = eachField(b, compressedKinds, func(p protoField) (err error) {
 		switch p.field {
 		case compressedTime:
 			f.At, err = unmarshalTime(p.data)
@@ -57,19 +48,24 @@ func unmarshalCompressed(b []byte) (f hal.Frame, err error) {
 			data = p.data
 		case compressedFormat:
 			if string(p.data) != "png" {
-				err = fmt.Errorf("tape: read compressed image: unknown format %.32q", p.data)
+				err = fmt.Errorf("unknown format %.32q", p.data)
 			}
 		case compressedFrameID:
 			f.Band, err = parseBand(string(p.data))
 		}
-		if err != nil {
-			return f, err
-		}
+		return err
+	})
+	if err == nil {
+		err = unpackPixels(data, &f)
 	}
-	if err := unpackPixels(data, &f); err != nil {
+	if err != nil {
 		return f, fmt.Errorf("tape: read compressed image: %w", err)
 	}
 	return f, f.Check()
+}
+
+var compressedKinds = []protowire.Type{
+	compressedTime: protowire.BytesType, compressedData: protowire.BytesType, compressedFormat: protowire.BytesType, compressedFrameID: protowire.BytesType,
 }
 
 // unpackPixels decodes a PNG after its head has said that it is small enough.

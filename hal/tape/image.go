@@ -1,7 +1,6 @@
 package tape
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -43,19 +42,9 @@ func marshalTime(at time.Duration) []byte {
 	return putVarint(putVarint(nil, 1, uint64(at/time.Second)), 2, uint64(at%time.Second))
 }
 
-// unmarshalImage reads what marshalImage wrote. Pix is a copy. Fields of
-// RawImage may come in any order, none twice, and none beside these.
+// unmarshalImage reads what marshalImage wrote. Pix is a copy.
 func unmarshalImage(b []byte) (f hal.Frame, err error) {
-	var seen [imageFrameID + 1]bool
-	for len(b) > 0 {
-		var p protoField
-		if p, b, err = nextField(b); err != nil {
-			return f, fmt.Errorf("tape: read image: %w", err)
-		}
-		if p.field > imageFrameID || seen[p.field] || p.kind != imageKinds[p.field] {
-			return f, fmt.Errorf("tape: read image: field %d is unknown, mistyped or there twice", p.field)
-		}
-		seen[p.field] = true
+	err = eachField(b, imageKinds, func(p protoField) (err error) {
 		switch p.field {
 		case imageTime:
 			f.At, err = unmarshalTime(p.data)
@@ -72,32 +61,30 @@ func unmarshalImage(b []byte) (f hal.Frame, err error) {
 		case imageFrameID:
 			f.Band, err = parseBand(string(p.data))
 		}
-		if err != nil {
-			return f, err
-		}
+		return err
+	})
+	if err != nil {
+		return f, fmt.Errorf("tape: read image: %w", err)
 	}
 	return f, f.Check()
 }
 
-var imageKinds = [...]protowire.Type{
+var imageKinds = []protowire.Type{
 	imageTime: protowire.BytesType, imageWidth: protowire.Fixed32Type, imageHeight: protowire.Fixed32Type, imageEncoding: protowire.BytesType,
 	imageStep: protowire.Fixed32Type, imageData: protowire.BytesType, imageFrameID: protowire.BytesType,
 }
 
 func unmarshalTime(b []byte) (time.Duration, error) {
 	var part [3]uint64 // seconds, then nanoseconds
-	for len(b) > 0 {
-		p, rest, err := nextField(b)
-		if err == nil && (p.kind != protowire.VarintType || p.field > 2) {
-			err = errors.New("a field that no time has")
-		}
-		if err != nil {
-			return 0, fmt.Errorf("tape: read image: time: %w", err)
-		}
-		part[p.field], b = p.num, rest
+	err := eachField(b, []protowire.Type{1: protowire.VarintType, 2: protowire.VarintType}, func(p protoField) error {
+		part[p.field] = p.num
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("time: %w", err)
 	}
 	if part[1] > 1<<32 || part[2] >= uint64(time.Second) {
-		return 0, fmt.Errorf("tape: read image: taken %d s %d ns after boot", part[1], part[2])
+		return 0, fmt.Errorf("taken %d s %d ns after boot", part[1], part[2])
 	}
 	return time.Duration(part[1])*time.Second + time.Duration(part[2]), nil
 }
@@ -108,7 +95,7 @@ func parseEncoding(s string) (hal.Format, error) {
 			return f, nil
 		}
 	}
-	return 0, fmt.Errorf("tape: read image: unknown encoding %.32q", s)
+	return 0, fmt.Errorf("unknown encoding %.32q", s)
 }
 
 func parseBand(s string) (hal.Band, error) {
@@ -117,7 +104,7 @@ func parseBand(s string) (hal.Band, error) {
 			return b, nil
 		}
 	}
-	return 0, fmt.Errorf("tape: read image: unknown camera %.32q", s)
+	return 0, fmt.Errorf("unknown camera %.32q", s)
 }
 
 // Numbers of google.protobuf.FieldDescriptorProto.Type.

@@ -2,6 +2,7 @@ package tape
 
 import (
 	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -53,4 +54,24 @@ func nextField(b []byte) (f protoField, rest []byte, err error) {
 		return f, nil, protowire.ParseError(n)
 	}
 	return f, b[n:], nil
+}
+
+// eachField reads a message whose fields have these kinds, by number. They may
+// come in any order, none twice, and none beside these.
+func eachField(b []byte, kinds []protowire.Type, do func(protoField) error) error {
+	seen := make([]bool, len(kinds))
+	for len(b) > 0 {
+		f, rest, err := nextField(b)
+		if err != nil {
+			return err
+		}
+		if int(f.field) >= len(kinds) || seen[f.field] || f.kind != kinds[f.field] {
+			return fmt.Errorf("field %d is unknown, mistyped or there twice", f.field)
+		}
+		if err := do(f); err != nil {
+			return err
+		}
+		seen[f.field], b = true, rest
+	}
+	return nil
 }
