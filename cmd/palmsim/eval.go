@@ -1,9 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,13 +118,10 @@ func (f *evalFlags) unlinkability(c *cobra.Command, set *evalSet, o eval.Options
 	if err != nil {
 		return usageError{err}
 	}
-	switch f.json {
-	case "":
+	if f.json == "" {
 		return u.WriteText(c.OutOrStdout())
-	case "-":
-		return u.WriteJSON(c.OutOrStdout())
 	}
-	return writeTo(f.json, u.WriteJSON)
+	return writeReport(f.json, c.OutOrStdout(), u.WriteJSON)
 }
 
 // A report can be written for machines and for people.
@@ -135,20 +132,11 @@ type report interface {
 
 // write puts the report where the flags say.
 func (f *evalFlags) write(c *cobra.Command, r report, html func(io.Writer) error) error {
-	if f.html != "" {
-		if err := writeTo(f.html, html); err != nil {
-			return err
-		}
+	out := c.OutOrStdout()
+	if err := errors.Join(writeReport(f.html, out, html), writeReport(f.json, out, r.WriteJSON)); err != nil || f.json == "-" {
+		return err
 	}
-	if f.json == "-" {
-		return r.WriteJSON(c.OutOrStdout())
-	}
-	if f.json != "" {
-		if err := writeTo(f.json, r.WriteJSON); err != nil {
-			return err
-		}
-	}
-	return r.WriteText(c.OutOrStdout())
+	return r.WriteText(out)
 }
 
 // progress prints at most two lines a second, and the last of each stage,
@@ -173,21 +161,4 @@ func progress(w io.Writer, start time.Time) func(stage string, done, total int) 
 		}
 		fmt.Fprintf(w, "eval: %s %d of %d, %.0f s%s\n", stage, done, total, now.Sub(start).Seconds(), left)
 	}
-}
-
-// writeTo creates a file and leaves none behind that is half written.
-func writeTo(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("eval: write report: %w", err)
-	}
-	err = write(f)
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		os.Remove(path)
-		return fmt.Errorf("eval: write report %s: %w", path, err)
-	}
-	return nil
 }

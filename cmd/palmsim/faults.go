@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,11 +62,11 @@ func (f *faults) run(ctx context.Context, names []string) error {
 		return usageError{err}
 	}
 	if f.list {
-		t := &textWriter{to: f.out}
+		t := bufio.NewWriter(f.out)
 		for _, c := range chosen {
-			t.line("%-20s %-8s %s", c.Name, c.Family, c.About)
+			fmt.Fprintf(t, "%-20s %-8s %s\n", c.Name, c.Family, c.About)
 		}
-		return t.err
+		return t.Flush()
 	}
 	outcomes, err := f.strike(ctx, chosen)
 	if err != nil {
@@ -163,7 +164,7 @@ func (f *faults) show(outcomes []drill.Outcome) error {
 		}
 		return nil
 	}
-	t := &textWriter{to: f.out}
+	t := bufio.NewWriter(f.out)
 	survived := 0
 	for _, o := range outcomes {
 		mark := "survived"
@@ -172,15 +173,15 @@ func (f *faults) show(outcomes []drill.Outcome) error {
 		} else {
 			mark = "NOT SURVIVED"
 		}
-		t.line("%-20s %-12s served again after %-8s %s", o.Fault, mark, served(o.Served), o.About)
-		t.line("%20s saw: %s", "", shorten(o.Saw))
+		fmt.Fprintf(t, "%-20s %-12s served again after %-8s %s\n", o.Fault, mark, served(o.Served), o.About)
+		fmt.Fprintf(t, "%20s saw: %s\n", "", shorten(o.Saw))
 		for _, bad := range slices.Concat(o.Lost, o.Left, problems(&o)) {
-			t.line("%20s %s", "", bad)
+			fmt.Fprintf(t, "%20s %s\n", "", bad)
 		}
 	}
-	t.line("")
-	t.line("%d faults, %d survived; nothing lost and nothing left behind where it says survived", len(outcomes), survived)
-	return t.err
+	fmt.Fprintln(t)
+	fmt.Fprintf(t, "%d faults, %d survived; nothing lost and nothing left behind where it says survived\n", len(outcomes), survived)
+	return t.Flush()
 }
 
 func problems(o *drill.Outcome) (list []string) {

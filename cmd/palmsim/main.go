@@ -61,9 +61,9 @@ func exitCode(ctx context.Context, err error) int {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "palmsim",
-		Short: "A palm device on a laptop: demo, record, play, import, replay, eval",
+		Short: "A palm device on a laptop, and the bench that tries it",
 		Long: `palmsim stands in for a palm device. It shows device, host and vault at work on
-synthetic palms, records and replays captures, and measures error rates.
+synthetic palms, records and replays captures, lets things fail, and measures error rates.
 
 Exit codes: 0 success, 1 what was checked is not so, 2 wrong usage or input, 3 interrupted.`,
 		SilenceUsage:  true,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -196,31 +197,31 @@ func (s *summary) print(asJSON bool, out io.Writer) error {
 		e.SetIndent("", "  ")
 		return e.Encode(s)
 	}
-	w := &textWriter{to: out}
+	w := bufio.NewWriter(out)
 	origin := "SYNTHETIC: nobody real is on it"
 	if !s.Synthetic {
 		origin = "real people; consent: " + s.Consent
 	}
-	w.line("board      %s, unit %s, firmware %s", s.Board, s.Unit, s.Firmware)
-	w.line("people     %s", origin)
-	w.line("size       %.1f MB over %.1f s", float64(s.Bytes)/1e6, (s.Last - s.First).Seconds())
+	fmt.Fprintf(w, "board      %s, unit %s, firmware %s\n", s.Board, s.Unit, s.Firmware)
+	fmt.Fprintf(w, "people     %s\n", origin)
+	fmt.Fprintf(w, "size       %.1f MB over %.1f s\n", float64(s.Bytes)/1e6, (s.Last - s.First).Seconds())
 	if s.Shots > 0 {
-		w.line("shots      %d: %s", s.Shots, counts(s.Lights))
-		w.line("cameras    at most %v apart; frames lost: %s", s.MaxSkew, counts(s.Dropped))
+		fmt.Fprintf(w, "shots      %d: %s\n", s.Shots, counts(s.Lights))
+		fmt.Fprintf(w, "cameras    at most %v apart; frames lost: %s\n", s.MaxSkew, counts(s.Dropped))
 	}
-	w.line("waves      %d", s.Waves)
-	w.line("events     %s", counts(s.Events))
-	w.line("decisions  %s", counts(s.Decisions))
+	fmt.Fprintf(w, "waves      %d\n", s.Waves)
+	fmt.Fprintf(w, "events     %s\n", counts(s.Events))
+	fmt.Fprintf(w, "decisions  %s\n", counts(s.Decisions))
 	if len(s.Stills) > 0 {
-		w.line("stills     %s", counts(s.Stills))
+		fmt.Fprintf(w, "stills     %s\n", counts(s.Stills))
 	}
 	if !s.Calibration {
-		w.line("no calibration: shots of this tape cannot be replayed")
+		fmt.Fprintln(w, "no calibration: shots of this tape cannot be replayed")
 	}
 	if !s.Whole {
-		w.line("NOT WHOLE: %s", s.Error)
+		fmt.Fprintf(w, "NOT WHOLE: %s\n", s.Error)
 	}
-	return w.err
+	return w.Flush()
 }
 
 // counts lists what was counted: "4 dark, 2 white".
@@ -236,16 +237,4 @@ func counts(m map[string]int) string {
 		text += fmt.Sprintf("%d %s", m[k], k)
 	}
 	return text
-}
-
-// textWriter keeps the first error, so that a table need not check each line.
-type textWriter struct {
-	to  io.Writer
-	err error
-}
-
-func (w *textWriter) line(format string, args ...any) {
-	if w.err == nil {
-		_, w.err = fmt.Fprintf(w.to, format+"\n", args...)
-	}
 }

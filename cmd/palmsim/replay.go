@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -180,44 +181,29 @@ func (r *replaying) write(report *replay.Report, g *goldens) error {
 		{r.html, func(w io.Writer) error { return report.HTML(w, g.of) }},
 	} {
 		if err := writeReport(f.path, r.out, f.to); err != nil {
-			return fmt.Errorf("replay: report: %w", err)
+			return fmt.Errorf("replay: %w", err)
 		}
 	}
 	return nil
 }
 
-// writeReport writes a file, or standard output where path is "-".
-func writeReport(path string, out io.Writer, to func(io.Writer) error) error {
-	switch path {
-	case "":
-		return nil
-	case "-":
-		return to(out)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(to(f), f.Close())
-}
-
 // writeWaves prints a line for each wave.
 func writeWaves(out io.Writer, report *replay.Report) error {
-	t := &textWriter{to: out}
+	t := bufio.NewWriter(out)
 	for _, res := range report.Results {
 		if len(report.Results) > 1 {
-			t.line("%s", res.Name)
+			fmt.Fprintln(t, res.Name)
 		}
 		for _, w := range res.Waves {
 			note := w.Why
 			if w.Recorded != "" && w.Recorded != w.Outcome {
 				note += " (recorded: " + w.Recorded + ")"
 			}
-			t.line("wave %-4d %-8s %-6s %-12s %-5s %-9s %-5s %d bursts  %s",
+			fmt.Fprintf(t, "wave %-4d %-8s %-6s %-12s %-5s %-9s %-5s %d bursts  %s\n",
 				w.Wave, w.Purpose, w.Person, strings.TrimSpace(string(w.Kind)+" "+w.Note), w.Hand, w.Outcome, w.Verdict, w.Bursts, note)
 		}
 	}
-	return t.err
+	return t.Flush()
 }
 
 // verdict is the error of a run that should not be.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,7 +55,7 @@ Exit codes: 0 all is flat, 1 something grows or was wrong, 2 wrong usage, 3 inte
 				if err := json.NewEncoder(c.OutOrStdout()).Encode(s); err != nil {
 					return err
 				}
-			} else if err := showSoak(&textWriter{to: c.OutOrStdout()}, s); err != nil {
+			} else if err := showSoak(c.OutOrStdout(), s); err != nil {
 				return err
 			}
 			return soakVerdict(s)
@@ -65,23 +67,24 @@ Exit codes: 0 all is flat, 1 something grows or was wrong, 2 wrong usage, 3 inte
 	return c
 }
 
-func showSoak(t *textWriter, s *drill.Soak) error {
-	t.line("%-22s %10s %12s %10s %10s", "measure", "median", "an hour", "grown", "allowed")
+func showSoak(out io.Writer, s *drill.Soak) error {
+	t := bufio.NewWriter(out)
+	fmt.Fprintf(t, "%-22s %10s %12s %10s %10s\n", "measure", "median", "an hour", "grown", "allowed")
 	for _, m := range s.Trends {
 		mark := ""
 		if !m.Flat() {
 			mark = "GROWS"
 		}
-		t.line("%-22s %10.0f %+12.1f %+10.1f %10.1f  %s", m.Name, m.Median, m.PerHour, m.Grown, m.Allowed, mark)
+		fmt.Fprintf(t, "%-22s %10.0f %+12.1f %+10.1f %10.1f  %s\n", m.Name, m.Median, m.PerHour, m.Grown, m.Allowed, mark)
 	}
-	t.line("%d rounds, %d presentations, %d wrong, %d rejected though enrolled, %d processes killed", s.Rounds, s.Presentations, s.Wrong, s.Rejected, s.Restarts)
+	fmt.Fprintf(t, "%d rounds, %d presentations, %d wrong, %d rejected though enrolled, %d processes killed\n", s.Rounds, s.Presentations, s.Wrong, s.Rejected, s.Restarts)
 	for _, w := range s.Whys {
-		t.line("wrong: %s", w)
+		fmt.Fprintf(t, "wrong: %s\n", w)
 	}
 	for _, l := range s.Left {
-		t.line("left behind: %s", l)
+		fmt.Fprintf(t, "left behind: %s\n", l)
 	}
-	return t.err
+	return t.Flush()
 }
 
 func soakVerdict(s *drill.Soak) error {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bufio"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -101,46 +102,46 @@ func (r *Report) Times() (list []StageTime) {
 
 // Text is the report for a terminal: what changed first, the worst of it at the top.
 func (r *Report) Text(w io.Writer) error {
-	t := &text80{to: w}
+	t := bufio.NewWriter(w)
 	if r.Compared {
 		r.changes(t)
 	}
-	t.line("%d tapes, %d waves: %d decisions right, %d wrong, %d other than recorded", len(r.Results), r.Waves, r.Right, r.Wrong, r.Different)
-	t.line("")
-	t.line("stage       count  median ms   p95 ms    (computing; neither cameras nor people take time here)")
+	fmt.Fprintf(t, "%d tapes, %d waves: %d decisions right, %d wrong, %d other than recorded\n", len(r.Results), r.Waves, r.Right, r.Wrong, r.Different)
+	fmt.Fprintln(t)
+	fmt.Fprintln(t, "stage       count  median ms   p95 ms    (computing; neither cameras nor people take time here)")
 	for _, s := range r.Times() {
-		t.line("%-9s %7d %10.2f %8.2f", s.Stage, s.Count, s.P50.Seconds()*1e3, s.P95.Seconds()*1e3)
+		fmt.Fprintf(t, "%-9s %7d %10.2f %8.2f\n", s.Stage, s.Count, s.P50.Seconds()*1e3, s.P95.Seconds()*1e3)
 	}
-	return t.err
+	return t.Flush()
 }
 
 // most is how many groups a terminal gets of each severity.
 const most = 12
 
-func (r *Report) changes(t *text80) {
+func (r *Report) changes(t *bufio.Writer) {
 	if len(r.Groups) == 0 {
-		t.line("NOTHING CHANGED: of %d tapes, the %d with a golden are as in it", len(r.Results), len(r.Changes))
+		fmt.Fprintf(t, "NOTHING CHANGED: of %d tapes, the %d with a golden are as in it\n", len(r.Results), len(r.Changes))
 		return
 	}
-	t.line("%s", r.Headline())
+	fmt.Fprintln(t, r.Headline())
 	shown := map[Severity]int{}
 	for _, g := range r.Groups {
 		if shown[g.Severity]++; shown[g.Severity] > most {
 			continue
 		}
 		if shown[g.Severity] == 1 {
-			t.line("")
-			t.line("%s", strings.ToUpper(g.How))
+			fmt.Fprintln(t)
+			fmt.Fprintln(t, strings.ToUpper(g.How))
 		}
-		t.line("  %5d× %s", g.Count, g.Title)
-		t.line("         %s", g.Worst.Where()+g.more())
+		fmt.Fprintf(t, "  %5d× %s\n", g.Count, g.Title)
+		fmt.Fprintf(t, "         %s\n", g.Worst.Where()+g.more())
 	}
-	for s, n := range shown {
-		if n > most {
-			t.line("  and %d more groups of %q", n-most, s)
+	for _, s := range slices.Sorted(maps.Keys(shown)) {
+		if n := shown[s]; n > most {
+			fmt.Fprintf(t, "  and %d more groups of %q\n", n-most, s)
 		}
 	}
-	t.line("")
+	fmt.Fprintln(t)
 }
 
 // Headline says in a line how much changed.
@@ -182,18 +183,6 @@ func (c *Change) Where() string {
 		text += fmt.Sprintf(", %.3g times its tolerance", c.By)
 	}
 	return text
-}
-
-// text80 keeps the first error.
-type text80 struct {
-	to  io.Writer
-	err error
-}
-
-func (t *text80) line(format string, args ...any) {
-	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.to, format+"\n", args...)
-	}
 }
 
 // JSON writes a line of each group, change and wave, and one in the end. Real
@@ -303,7 +292,11 @@ func (r *Report) JUnit(w io.Writer) error {
 func fault(list []Change) *junitFault {
 	var all []string
 	for _, c := range list {
-		all = append(all, c.How+": "+c.title()+": "+c.Was+" -> "+c.Is)
+		text := c.How + ": " + c.title()
+		if c.Severity >= Cue { // whose titles say no more than what moved
+			text += ": " + c.Was + " -> " + c.Is
+		}
+		all = append(all, text)
 	}
 	return &junitFault{Message: all[0], Text: strings.Join(all, "\n")}
 }
