@@ -166,6 +166,14 @@ func (s *Step) Said() string {
 	return s.Is
 }
 
+// Both are the two, as columns of a table have them.
+func (p Pair) Both() [2]*Step { return [2]*Step{p.Was, p.Is} }
+
+// Moved tells whether both runs measured something, and not the same.
+func (p Pair) Moved(field string) bool {
+	return p.Was != nil && p.Is != nil && p.Was.Values[field] != p.Is.Values[field]
+}
+
 // Pairs sets the steps of a wave in two runs side by side, in the order of a wave.
 func Pairs(was, is []Step) (list []Pair) {
 	keys, before := index(was)
