@@ -69,7 +69,7 @@ func newCorpusCommand() *cobra.Command {
 		Long: `corpus makes a folder of tapes to replay: people who enrol and come again in all conditions,
 strangers, impostors, hands held badly, and attacks of every species. The pictures have half the
 side of board sim's and 8 bits in the near-infrared, and the colour pictures of looks, which no
-firmware sees, are black: so a presentation takes 3 MB and half a second of a processor.
+firmware sees, are black: so a presentation takes 3.4 MB and two thirds of a second of a processor.
 
 corpus.json says from which seed and by which generator it was made; equal ones are equal tapes. As
 many tapes are made at once as there are processors. A run that was interrupted goes on where it was.
