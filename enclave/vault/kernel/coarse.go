@@ -7,28 +7,43 @@ import (
 // Coarse writes to out, for every palm of a gallery in blocks, its score for the variants
 // of a probe; Worst if there are none. len(out) is len(blocks)/CoarseBytes.
 func Coarse(out []uint16, blocks []byte, probe []Variant) {
-	if len(blocks)%CoarseBlock != 0 || len(out) != len(blocks)/CoarseBytes {
-		panic(fmt.Sprintf("kernel: coarse: %d scores for %d bytes", len(out), len(blocks)))
+	if ready(out, blocks, CoarseBytes, probe) {
+		coarse(out, blocks, probe)
 	}
-	if len(out) == 0 {
-		return
+}
+
+// Glance is Coarse by the first GlanceWords words of the palms, which is all that the blocks hold, and of the
+// variants. len(out) is len(blocks)/GlanceBytes.
+func Glance(out []uint16, blocks []byte, probe []Variant) {
+	if ready(out, blocks, GlanceBytes, probe) {
+		glance(out, blocks, probe)
+	}
+}
+
+// ready checks the lengths of blocks with so many bytes for a palm, and says whether there is anything to
+// compare. Where there is no variant the scores are written.
+func ready(out []uint16, blocks []byte, palm int, probe []Variant) bool {
+	if len(blocks)%(Lanes*palm) != 0 || len(out) != len(blocks)/palm {
+		panic(fmt.Sprintf("kernel: coarse: %d scores for %d bytes", len(out), len(blocks)))
 	}
 	if len(probe) == 0 {
 		for i := range out {
 			out[i] = Worst
 		}
-		return
 	}
-	coarse(out, blocks, probe)
+	return len(out) > 0 && len(probe) > 0
 }
 
-func coarsePlain(out []uint16, blocks []byte, probe []Variant) {
+func coarsePlain(out []uint16, blocks []byte, probe []Variant, words int) {
 	for i := range out {
-		code := GetCoarse(blocks, i)
+		var code [CoarseWords]uint64
+		for w := range words {
+			code[w] = word(blocks[i/Lanes*64*words:], w, i%Lanes)
+		}
 		least := [Parts]uint8{255, 255, 255, 255, 255, 255, 255, 255}
 		for j := range probe {
 			v := &probe[j]
-			counts := v.counts(&code)
+			counts := v.counts(&code, words)
 			for p, b := range v.Bias {
 				n := uint8(counts >> (8 * p))
 				least[p] = min(least[p], b+min(n, 255-b))
@@ -42,10 +57,10 @@ func coarsePlain(out []uint16, blocks []byte, probe []Variant) {
 	}
 }
 
-// counts is the number of bits that differ in each part, a byte each: at most 128.
-func (v *Variant) counts(code *[CoarseWords]uint64) (sum uint64) {
+// counts is the number of bits of the first so many words that differ in each part, a byte each: at most 128.
+func (v *Variant) counts(code *[CoarseWords]uint64, words int) (sum uint64) {
 	const ones, pairs, nibbles = 0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f
-	for w := 0; w < CoarseWords; w += 2 {
+	for w := 0; w < words; w += 2 {
 		var four [2]uint64 // counts of four bits each
 		for h := range four {
 			x := (code[w+h] ^ v.Bits[w+h]) & v.Mask[w+h]
@@ -75,6 +90,18 @@ func belowPlain(out []uint32, scores []uint16, bound uint16) int {
 			if n++; n == len(out) {
 				break
 			}
+		}
+	}
+	return n
+}
+
+// CountBelow is how many scores are less than bound.
+func CountBelow(scores []uint16, bound uint16) int { return countBelow(scores, bound) }
+
+func countBelowPlain(scores []uint16, bound uint16) (n int) {
+	for _, s := range scores {
+		if s < bound {
+			n++
 		}
 	}
 	return n

@@ -41,19 +41,31 @@ func variants(r *rand.Rand, n int) []Variant {
 }
 
 func TestCoarse(t *testing.T) {
+	for name, kind := range map[string]struct {
+		score func(out []uint16, blocks []byte, probe []Variant)
+		words int
+	}{"coarse": {Coarse, CoarseWords}, "glance": {Glance, GlanceWords}} {
+		t.Run(name, func(t *testing.T) { testCoarse(t, kind.score, kind.words) })
+	}
+}
+
+func testCoarse(t *testing.T, score func(out []uint16, blocks []byte, probe []Variant), words int) {
 	each(t, func(t *testing.T) {
 		r := source(2)
 		rows, blocks := gallery(r, 160)
+		if words == GlanceWords {
+			blocks = glances(rows)
+		}
 		for _, n := range []int{1, 2, 9, 16} {
 			probe, got := variants(r, n), make([]uint16, len(rows))
-			Coarse(got, blocks, probe)
+			score(got, blocks, probe)
 			for i, g := range rows {
 				want := 0
 				for p := range Parts {
 					least := 255
 					for _, v := range probe {
 						d := int(v.Bias[p])
-						for w := range CoarseWords {
+						for w := range words {
 							d += bits.OnesCount64((g[w] ^ v.Bits[w]) & v.Mask[w] & (0xff << (8 * p)))
 						}
 						least = min(least, d)
@@ -69,16 +81,19 @@ func TestCoarse(t *testing.T) {
 		for w := range worst.Mask {
 			worst.Mask[w] = math.MaxUint64
 		}
-		got := make([]uint16, len(rows))
-		Coarse(got, blocks, []Variant{worst})
-		if want := uint16(2 * (128 + 255 + 255 + 255)); got[1] != want {
+		got, want := make([]uint16, len(rows)), 0
+		score(got, blocks, []Variant{worst})
+		for _, b := range worst.Bias {
+			want += min(int(b)+8*words, 255)
+		}
+		if int(got[1]) != want {
 			t.Errorf("opposite codes score %d, want %d", got[1], want)
 		}
-		Coarse(got, blocks, nil)
+		score(got, blocks, nil)
 		if slices.ContainsFunc(got, func(v uint16) bool { return v != Worst }) {
 			t.Error("no variant, and yet a score")
 		}
-		Coarse(nil, nil, []Variant{worst})
+		score(nil, nil, []Variant{worst})
 	})
 }
 
@@ -161,6 +176,9 @@ func TestBelow(t *testing.T) {
 					if s < bound {
 						want = append(want, uint32(i))
 					}
+				}
+				if got := CountBelow(scores, bound); got != len(want) {
+					t.Fatalf("%d scores: %d below %d, want %d", n, got, bound, len(want))
 				}
 				for _, room := range []int{0, 1, 2, 7, 33, n, n + 5} {
 					out := make([]uint32, room)

@@ -76,6 +76,35 @@ func TestCoarseLayout(t *testing.T) {
 	}
 }
 
+// glances lays palms out for Glance.
+func glances(rows [][CoarseWords]uint64) []byte {
+	blocks := make([]byte, len(rows)*GlanceBytes)
+	for i := range rows {
+		SetGlance(blocks, i, &rows[i])
+	}
+	return blocks
+}
+
+// A palm that is put together of both halves of its words reads as it was, and its neighbours stay.
+func TestCopyHalves(t *testing.T) {
+	rows, _ := gallery(source(5), 24)
+	from, to := glances(rows), make([]byte, 2*CoarseBlock)
+	for i := range 16 {
+		j := i * 11 % len(rows)
+		var rest []byte
+		for _, w := range rows[j][GlanceWords:] {
+			rest = binary.LittleEndian.AppendUint64(rest, w)
+		}
+		CopyGlance(to, i, from, j)
+		CopyRest(to, i, rest)
+		for k := range i + 1 {
+			if GetCoarse(to, k) != rows[k*11%len(rows)] {
+				t.Fatalf("after %d copies palm %d reads as another", i+1, k)
+			}
+		}
+	}
+}
+
 // Lengths that do not fit panic before any assembly runs, which would not notice.
 func TestMisusePanics(t *testing.T) {
 	var code [CoarseWords]uint64
@@ -84,6 +113,9 @@ func TestMisusePanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"coarse, half a block":       func() { Coarse(out[:4], block[:512], probe) },
 		"coarse, too few scores":     func() { Coarse(out[:7], block, probe) },
+		"glance, half a block":       func() { Glance(out[:4], block[:256], probe) },
+		"copy, beyond the block":     func() { CopyGlance(block, 8, block, 0) },
+		"copy, half of the rest":     func() { CopyRest(block, 0, block[:RestBytes/2]) },
 		"move, beyond the side":      func() { Move(new(Moved), new(Code), Side) },
 		"differ, half a group":       func() { Differ(out[:4], make([]byte, GroupBytes/2), &code) },
 		"differ, too many numbers":   func() { Differ(make([]uint16, 9), make([]byte, GroupBytes), &code) },

@@ -6,6 +6,9 @@ package kernel
 func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
+func glanceAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+
+//go:noescape
 func fineAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
@@ -13,6 +16,9 @@ func differAVX512(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
 func belowAVX512(out *uint32, room int, scores *uint16, n int, bound uint16) (listed int)
+
+//go:noescape
+func countBelowAVX512(scores *uint16, n int, bound uint16) (count int)
 
 //go:noescape
 func wholeAVX512(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64, care *uint64)
@@ -45,6 +51,9 @@ func stretchAVX512(next *int32, out *int32, before *int32, cost *int32, more *in
 func coarseAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
+func glanceAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+
+//go:noescape
 func fineAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
@@ -52,6 +61,9 @@ func differAVX2(out *uint16, packed *byte, n int, code *uint64)
 
 //go:noescape
 func belowAVX2(out *uint32, room int, scores *uint16, n int, bound uint16) (listed int)
+
+//go:noescape
+func countBelowAVX2(scores *uint16, n int, bound uint16) (count int)
 
 //go:noescape
 func wholeAVX2(out *uint16, probeBits *uint64, probeCare *uint64, bits *uint64, care *uint64)

@@ -128,6 +128,84 @@ variant:
 	VZEROUPPER
 	RET
 
+// func glanceAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+// Requires: AVX, AVX512BITALG, AVX512BW, AVX512F, MMX+
+TEXT ·glanceAVX512(SB), NOSPLIT, $0-40
+	MOVQ   out+0(FP), AX
+	MOVQ   blocks+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   probe+24(FP), BX
+	MOVQ   variants+32(FP), SI
+	VPXORQ Z9, Z9, Z9
+
+block:
+	VMOVDQU64  (CX), Z0
+	PREFETCHT0 4096(CX)
+	VMOVDQU64  64(CX), Z1
+	PREFETCHT0 4160(CX)
+	VMOVDQU64  128(CX), Z2
+	PREFETCHT0 4224(CX)
+	VMOVDQU64  192(CX), Z3
+	PREFETCHT0 4288(CX)
+	VMOVDQU64  256(CX), Z4
+	PREFETCHT0 4352(CX)
+	VMOVDQU64  320(CX), Z5
+	PREFETCHT0 4416(CX)
+	VMOVDQU64  384(CX), Z6
+	PREFETCHT0 4480(CX)
+	VMOVDQU64  448(CX), Z7
+	PREFETCHT0 4544(CX)
+	MOVQ       BX, DI
+	MOVQ       SI, R8
+	VPTERNLOGD $0xff, Z8, Z8, Z8
+
+variant:
+	VPBROADCASTQ    256(DI), Z10
+	VPBROADCASTQ    128(DI), Z11
+	VPTERNLOGQ.BCST $0x60, (DI), Z0, Z11
+	VPOPCNTB        Z11, Z11
+	VPBROADCASTQ    136(DI), Z12
+	VPTERNLOGQ.BCST $0x60, 8(DI), Z1, Z12
+	VPOPCNTB        Z12, Z12
+	VPBROADCASTQ    144(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 16(DI), Z2, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z11, Z11
+	VPBROADCASTQ    152(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 24(DI), Z3, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z12, Z12
+	VPBROADCASTQ    160(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 32(DI), Z4, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z11, Z11
+	VPBROADCASTQ    168(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 40(DI), Z5, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z12, Z12
+	VPBROADCASTQ    176(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 48(DI), Z6, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z11, Z11
+	VPBROADCASTQ    184(DI), Z13
+	VPTERNLOGQ.BCST $0x60, 56(DI), Z7, Z13
+	VPOPCNTB        Z13, Z13
+	VPADDB          Z13, Z12, Z12
+	VPADDB          Z12, Z11, Z11
+	VPADDUSB        Z10, Z11, Z11
+	VPMINUB         Z11, Z8, Z8
+	ADDQ            $0x00000108, DI
+	DECQ            R8
+	JNZ             variant
+	VPSADBW         Z9, Z8, Z8
+	VPMOVQW         Z8, (AX)
+	ADDQ            $0x10, AX
+	ADDQ            $0x00000200, CX
+	DECQ            DX
+	JNZ             block
+	VZEROUPPER
+	RET
+
 // func fineAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·fineAVX512(SB), NOSPLIT, $0-40
@@ -385,6 +463,28 @@ next:
 
 full:
 	MOVQ R8, listed+40(FP)
+	VZEROUPPER
+	RET
+
+// func countBelowAVX512(scores *uint16, n int, bound uint16) (count int)
+// Requires: AVX, AVX512BW, POPCNT
+TEXT ·countBelowAVX512(SB), NOSPLIT, $0-32
+	MOVQ         scores+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVWLZX      bound+16(FP), DX
+	VPBROADCASTW DX, Z0
+	XORQ         DX, DX
+
+group:
+	VMOVDQU16 (AX), Z1
+	VPCMPUW   $0x01, Z0, Z1, K1
+	KMOVD     K1, BX
+	POPCNTL   BX, BX
+	ADDQ      BX, DX
+	ADDQ      $0x40, AX
+	DECQ      CX
+	JNZ       group
+	MOVQ      DX, count+24(FP)
 	VZEROUPPER
 	RET
 
@@ -3605,6 +3705,213 @@ variant:
 	VZEROUPPER
 	RET
 
+// func glanceAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·glanceAVX2(SB), NOSPLIT, $0-40
+	MOVQ    out+0(FP), AX
+	MOVQ    blocks+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    probe+24(FP), BX
+	MOVQ    variants+32(FP), SI
+	VMOVDQU nibbleCounts<>+0(SB), Y0
+	VMOVDQU lowNibbles<>+0(SB), Y1
+	VPXOR   Y2, Y2, Y2
+
+block:
+	VPCMPEQD Y3, Y3, Y3
+	VPCMPEQD Y4, Y4, Y4
+	MOVQ     BX, DI
+	MOVQ     SI, R8
+
+variant:
+	VPBROADCASTQ (DI), Y6
+	VPBROADCASTQ 128(DI), Y7
+	VPXOR        (CX), Y6, Y5
+	VPAND        Y7, Y5, Y5
+	VPSRLW       $0x04, Y5, Y8
+	VPAND        Y1, Y5, Y5
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y5, Y8, Y5
+	VPXOR        32(CX), Y6, Y6
+	VPAND        Y7, Y6, Y6
+	VPSRLW       $0x04, Y6, Y7
+	VPAND        Y1, Y6, Y6
+	VPAND        Y1, Y7, Y7
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y7, Y0, Y7
+	VPADDB       Y6, Y7, Y6
+	VPBROADCASTQ 8(DI), Y7
+	VPBROADCASTQ 136(DI), Y8
+	VPXOR        64(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        96(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 16(DI), Y7
+	VPBROADCASTQ 144(DI), Y8
+	VPXOR        128(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        160(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 24(DI), Y7
+	VPBROADCASTQ 152(DI), Y8
+	VPXOR        192(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        224(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 32(DI), Y7
+	VPBROADCASTQ 160(DI), Y8
+	VPXOR        256(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        288(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 40(DI), Y7
+	VPBROADCASTQ 168(DI), Y8
+	VPXOR        320(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        352(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 48(DI), Y7
+	VPBROADCASTQ 176(DI), Y8
+	VPXOR        384(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        416(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 56(DI), Y7
+	VPBROADCASTQ 184(DI), Y8
+	VPXOR        448(CX), Y7, Y9
+	VPAND        Y8, Y9, Y9
+	VPSRLW       $0x04, Y9, Y10
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y10, Y10
+	VPSHUFB      Y9, Y0, Y9
+	VPSHUFB      Y10, Y0, Y10
+	VPADDB       Y9, Y5, Y5
+	VPADDB       Y10, Y5, Y5
+	VPXOR        480(CX), Y7, Y7
+	VPAND        Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y8
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y8, Y8
+	VPSHUFB      Y7, Y0, Y7
+	VPSHUFB      Y8, Y0, Y8
+	VPADDB       Y7, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 256(DI), Y7
+	VPADDUSB     Y7, Y5, Y5
+	VPMINUB      Y5, Y3, Y3
+	VPADDUSB     Y7, Y6, Y6
+	VPMINUB      Y6, Y4, Y4
+	ADDQ         $0x00000108, DI
+	DECQ         R8
+	JNZ          variant
+	PREFETCHT0   4096(CX)
+	PREFETCHT0   4160(CX)
+	PREFETCHT0   4224(CX)
+	PREFETCHT0   4288(CX)
+	PREFETCHT0   4352(CX)
+	PREFETCHT0   4416(CX)
+	PREFETCHT0   4480(CX)
+	PREFETCHT0   4544(CX)
+	VPSADBW      Y2, Y3, Y3
+	VPSADBW      Y2, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X4
+	VPACKUSDW    X4, X3, X3
+	VMOVDQU      X3, (AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x00000200, CX
+	DECQ         DX
+	JNZ          block
+	VZEROUPPER
+	RET
+
 // func fineAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·fineAVX2(SB), NOSPLIT, $0-40
@@ -4178,6 +4485,36 @@ next:
 
 full:
 	MOVQ R8, listed+40(FP)
+	VZEROUPPER
+	RET
+
+// func countBelowAVX2(scores *uint16, n int, bound uint16) (count int)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·countBelowAVX2(SB), NOSPLIT, $0-32
+	MOVQ         scores+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVWLZX      bound+16(FP), DX
+	DECL         DX
+	VMOVD        DX, X0
+	VPBROADCASTW X0, Y0
+	XORQ         DX, DX
+
+group:
+	VMOVDQU   (AX), Y2
+	VPMINUW   Y2, Y0, Y1
+	VPCMPEQW  Y2, Y1, Y1
+	VMOVDQU   32(AX), Y3
+	VPMINUW   Y3, Y0, Y2
+	VPCMPEQW  Y3, Y2, Y2
+	VPACKSSWB Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VPMOVMSKB Y1, BX
+	POPCNTL   BX, BX
+	ADDQ      BX, DX
+	ADDQ      $0x40, AX
+	DECQ      CX
+	JNZ       group
+	MOVQ      DX, count+24(FP)
 	VZEROUPPER
 	RET
 

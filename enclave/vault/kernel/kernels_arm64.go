@@ -3,7 +3,7 @@ package kernel
 // The functions of kernels_arm64.s trust their caller: counts are at least 1, lengths fit.
 
 //go:noescape
-func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
 
 //go:noescape
 func fineNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)

@@ -54,14 +54,15 @@
 	VADDP V19.H8, V18.H8, V18.H8 \
 	VADDP V18.H8, V16.H8, V16.H8
 
-// func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+// func coarseNEON(out *uint16, blocks *byte, n int, probe *uint64, variants, words int)
 // Parts are bytes: V24 to V27 hold the least of each part of each palm.
-TEXT ·coarseNEON(SB), NOSPLIT, $0-40
+TEXT ·coarseNEON(SB), NOSPLIT, $0-48
 	MOVD out+0(FP), R0
 	MOVD blocks+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD probe+24(FP), R3
 	MOVD variants+32(FP), R4
+	MOVD words+40(FP), R10
 
 coarseBlock:
 	VMOVI $255, V24.B16
@@ -74,7 +75,8 @@ coarseBlock:
 coarseVariant:
 	MOVD R1, R7
 	ADD  $128, R5, R8
-	MOVD $16, R9
+	ADD  $256, R5, R11
+	MOVD R10, R9
 	CLEAR
 
 coarseWord:
@@ -85,7 +87,7 @@ coarseWord:
 	COUNT
 	SUBS    $1, R9, R9
 	BNE     coarseWord
-	VLD1R.P 8(R8), [V4.D2] // the biases, which follow the masks
+	VLD1R.P 8(R11), [V4.D2] // the biases, which follow the masks
 	UQADD_B(4, 16, 16)
 	UQADD_B(4, 17, 17)
 	UQADD_B(4, 18, 18)
@@ -94,7 +96,7 @@ coarseWord:
 	VUMIN   V17.B16, V25.B16, V25.B16
 	VUMIN   V18.B16, V26.B16, V26.B16
 	VUMIN   V19.B16, V27.B16, V27.B16
-	MOVD    R8, R5
+	MOVD    R11, R5
 	SUBS    $1, R6, R6
 	BNE     coarseVariant
 	VORR    V24.B16, V24.B16, V16.B16

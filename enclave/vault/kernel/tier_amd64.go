@@ -24,7 +24,18 @@ func coarse(out []uint16, blocks []byte, probe []Variant) {
 	case AVX2:
 		coarseAVX2(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
 	default:
-		coarsePlain(out, blocks, probe)
+		coarsePlain(out, blocks, probe, CoarseWords)
+	}
+}
+
+func glance(out []uint16, blocks []byte, probe []Variant) {
+	switch active {
+	case AVX512:
+		glanceAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+	case AVX2:
+		glanceAVX2(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+	default:
+		coarsePlain(out, blocks, probe, GlanceWords)
 	}
 }
 
@@ -39,9 +50,10 @@ func fine(out []uint16, blocks []byte, probe []FineVariant) {
 	}
 }
 
-// below leaves the last few scores, fewer than a vector register holds, to plain Go.
+// group is how many scores below and countBelow look at together. They leave the last few to plain Go.
+const group = 32
+
 func below(out []uint32, scores []uint16, bound uint16) int {
-	const group = 32
 	groups, n := len(scores)/group, 0
 	if bound == 0 || groups == 0 || active == Plain {
 		return belowPlain(out, scores, bound)
@@ -60,6 +72,18 @@ func below(out []uint32, scores []uint16, bound uint16) int {
 		rest[i] += uint32(groups * group)
 	}
 	return n + len(rest)
+}
+
+func countBelow(scores []uint16, bound uint16) int {
+	groups := len(scores) / group
+	if bound == 0 || groups == 0 || active == Plain {
+		return countBelowPlain(scores, bound)
+	}
+	n := countBelowPlain(scores[groups*group:], bound)
+	if active == AVX512 {
+		return n + countBelowAVX512(&scores[0], groups, bound)
+	}
+	return n + countBelowAVX2(&scores[0], groups, bound)
 }
 
 func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) {

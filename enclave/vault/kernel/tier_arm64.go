@@ -5,10 +5,18 @@ func detect() []Tier { return []Tier{Plain, NEON} }
 
 func coarse(out []uint16, blocks []byte, probe []Variant) {
 	if active == Plain {
-		coarsePlain(out, blocks, probe)
+		coarsePlain(out, blocks, probe, CoarseWords)
 		return
 	}
-	coarseNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+	coarseNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), CoarseWords)
+}
+
+func glance(out []uint16, blocks []byte, probe []Variant) {
+	if active == Plain {
+		coarsePlain(out, blocks, probe, GlanceWords)
+		return
+	}
+	coarseNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), GlanceWords)
 }
 
 func fine(out []uint16, blocks []byte, probe []FineVariant) {
@@ -21,6 +29,8 @@ func fine(out []uint16, blocks []byte, probe []FineVariant) {
 
 // below is a small part of a search here, because coarse takes longer.
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
+
+func countBelow(scores []uint16, bound uint16) int { return countBelowPlain(scores, bound) }
 
 func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) {
 	if active == Plain {

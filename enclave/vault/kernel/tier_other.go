@@ -4,11 +4,19 @@ package kernel
 
 func detect() []Tier { return []Tier{Plain} }
 
-func coarse(out []uint16, blocks []byte, probe []Variant) { coarsePlain(out, blocks, probe) }
+func coarse(out []uint16, blocks []byte, probe []Variant) {
+	coarsePlain(out, blocks, probe, CoarseWords)
+}
+
+func glance(out []uint16, blocks []byte, probe []Variant) {
+	coarsePlain(out, blocks, probe, GlanceWords)
+}
 
 func fine(out []uint16, blocks []byte, probe []FineVariant) { finePlain(out, blocks, probe) }
 
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }
+
+func countBelow(scores []uint16, bound uint16) int { return countBelowPlain(scores, bound) }
 
 func differ(out []uint16, packed []byte, code *[CoarseWords]uint64) { differPlain(out, packed, code) }
 

@@ -73,9 +73,10 @@ func BenchmarkSearch(b *testing.B) {
 	b.ReportMetric(at(0.5), "p50-ms")
 	b.ReportMetric(at(0.95), "p95-ms")
 	b.ReportMetric(least.Seconds()*1e3, "cpu-ms")
-	b.ReportMetric(float64(x.coarse.Size()+x.fine.Size())/float64(*benchPalms), "B/palm")
+	b.ReportMetric(float64(x.glance.Size()+x.rest.Size()+x.fine.Size())/float64(*benchPalms), "B/palm")
 	plan := planFor(*benchPalms)
-	b.Logf("%s: %d variants on %d palms, %d on %d, %d on %d, %d to the matcher", kernel.Active(), plan.coarse, *benchPalms,
+	b.Logf("%s: %d variants at a glance on %d palms, %d on %d of each %d, %d on %d, %d on %d, %d to the matcher", kernel.Active(), plan.glance, *benchPalms,
+		plan.coarse, plan.near, tilePalms,
 		plan.fine, plan.kept, len(variants), plan.keptFine, plan.shortlist)
 }
 
@@ -118,7 +119,9 @@ func BenchmarkStages(b *testing.B) {
 // TestCostIsLinear: with ten times the palms and the same plan a search takes the processors about ten
 // times as long, and never a hundred times.
 func TestCostIsLinear(t *testing.T) {
-	plan := func(int) plan { return plan{coarse: 9, kept: 64, fine: 9, keptFine: 16, shortlist: 1} }
+	plan := func(int) plan {
+		return plan{glance: 9, near: 64, coarse: 9, kept: 64, fine: 9, keptFine: 16, shortlist: 1}
+	}
 	p := matcher.NewProbe(drawn(t, 1, 1))
 	took := func(n int) time.Duration {
 		x := New(wire.Left)

@@ -30,10 +30,11 @@ type Index struct {
 	mu        sync.RWMutex
 	at        map[wire.Person]uint32 // index into palms
 	palms     []palm
-	coarse    *memory.Array // blocks of kernel.Lanes palms
+	glance    *memory.Array // of the coarse codes, in blocks of kernel.Lanes palms
+	rest      *memory.Array // the coarse codes' other words, rows of kernel.RestBytes
 	fine      *memory.Array // rows of kernel.FineBytes
 	templates templates
-	chunks    []chunk                    // of coarse, in order
+	chunks    []chunk                    // of glance and rest, in order
 	captures  [matcher.BothBands + 1]int // by set of bands
 
 	planFor func(palms int) plan // of a search
@@ -47,10 +48,10 @@ type palm struct {
 	sets   [MaxCaptures]matcher.Bands
 }
 
-// A chunk is coarse codes that lie side by side, from a block on.
+// A chunk is palms whose coarse codes lie side by side in both arrays, which grow in the same steps, from a block on.
 type chunk struct {
-	first int
-	bytes []byte
+	first         int
+	glances, rest []byte
 }
 
 // New makes an empty index of one hand, wire.Left or wire.Right.
@@ -61,7 +62,8 @@ func New(hand wire.Hand) *Index {
 	return &Index{
 		hand:      hand,
 		at:        map[wire.Person]uint32{},
-		coarse:    memory.NewArray(kernel.CoarseBlock),
+		glance:    memory.NewArray(kernel.GlanceBlock),
+		rest:      memory.NewArray(kernel.RestBytes),
 		fine:      memory.NewArray(kernel.FineBytes),
 		templates: templates{rows: memory.NewArray(rowBytes)},
 		planFor:   planFor,
@@ -198,7 +200,7 @@ func (x *Index) Bytes() int {
 	if x.at == nil {
 		return 0
 	}
-	return x.coarse.Size() + x.fine.Size() + x.templates.rows.Size()
+	return x.glance.Size() + x.rest.Size() + x.fine.Size() + x.templates.rows.Size()
 }
 
 // Close overwrites and gives back everything. The index refuses afterwards.
@@ -208,7 +210,7 @@ func (x *Index) Close() error {
 	if x.at == nil {
 		return nil
 	}
-	err := errors.Join(x.coarse.Close(), x.fine.Close(), x.templates.rows.Close())
+	err := errors.Join(x.glance.Close(), x.rest.Close(), x.fine.Close(), x.templates.rows.Close())
 	x.at, x.palms, x.chunks, x.captures = nil, nil, nil, [matcher.BothBands + 1]int{}
 	return err
 }
@@ -224,19 +226,19 @@ func (x *Index) dropCaptures(p *palm) {
 // resize makes room for n codes, or gives back what n codes do not need.
 func (x *Index) resize(n int) error {
 	had := x.fine.Len()
-	if err := x.fine.Resize(n); err != nil {
-		return fmt.Errorf("search: room for %d palms: %w", n, err)
-	}
 	blocks := (n + kernel.Lanes - 1) / kernel.Lanes
-	if blocks == x.coarse.Len() {
-		return nil
-	}
-	if err := x.coarse.Resize(blocks); err != nil {
-		return errors.Join(fmt.Errorf("search: room for %d palms: %w", n, err), x.fine.Resize(had))
+	if err := errors.Join(x.fine.Resize(n), x.rest.Resize(n), x.glance.Resize(blocks)); err != nil {
+		err = fmt.Errorf("search: room for %d palms: %w", n, err)
+		return errors.Join(err, x.fine.Resize(had), x.rest.Resize(had), x.glance.Resize((had+kernel.Lanes-1)/kernel.Lanes))
 	}
 	x.chunks = x.chunks[:0]
-	for first, b := range x.coarse.Chunks() {
-		x.chunks = append(x.chunks, chunk{first, b})
+	for first, b := range x.glance.Chunks() {
+		x.chunks = append(x.chunks, chunk{first: first, glances: b})
+	}
+	i := 0
+	for _, b := range x.rest.Chunks() {
+		x.chunks[i].rest = b
+		i++
 	}
 	return nil
 }
@@ -244,8 +246,11 @@ func (x *Index) resize(n int) error {
 // setCode writes a palm's code in both lengths.
 func (x *Index) setCode(slot int, code *[kernel.FineWords]uint64) {
 	short := coarse(code)
-	kernel.SetCoarse(x.coarse.At(slot/kernel.Lanes), slot%kernel.Lanes, &short)
-	row := x.fine.At(slot)
+	kernel.SetGlance(x.glance.At(slot/kernel.Lanes), slot%kernel.Lanes, &short)
+	rest, row := x.rest.At(slot), x.fine.At(slot)
+	for i, w := range short[kernel.GlanceWords:] {
+		binary.LittleEndian.PutUint64(rest[8*i:], w)
+	}
 	for i, w := range code {
 		binary.LittleEndian.PutUint64(row[8*i:], w)
 	}

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"volar/enclave/vault/kernel"
 	"volar/enclave/vault/matcher"
 	"volar/wire"
@@ -28,8 +30,8 @@ func (x *Index) Shortlist(p *matcher.Probe) (people []wire.Person) {
 	return people
 }
 
-// Rank is how many palms the first stage puts before that of a person, and how many
-// it keeps for the next; false where the person is not known or the index not of the probe's hand.
+// Rank is how many palms the first stage puts before that of a person, all that outlast its glance where
+// the person does not, and how many it keeps for the next; false where the person is not known or the index not of the probe's hand.
 func (x *Index) Rank(p *matcher.Probe, person wire.Person) (rank, kept int, ok bool) {
 	x.with(p, func(s *scratch) { rank, kept, ok = s.rank(person) })
 	return rank, kept, ok
@@ -40,7 +42,7 @@ func (x *Index) Rank(p *matcher.Probe, person wire.Person) (rank, kept int, ok b
 func (x *Index) RankAmong(p *matcher.Probe, person wire.Person, palms int) (rank, kept int, ok bool) {
 	x.with(p, func(s *scratch) {
 		s.plan = x.planFor(palms)
-		s.codes.set(p, s.plan.coarse)
+		s.codes.set(p, s.plan)
 		rank, kept, ok = s.rank(person)
 		rank = int(float64(rank) * float64(palms) / float64(len(x.palms)))
 	})
@@ -53,13 +55,16 @@ func (s *scratch) rank(person wire.Person) (rank, kept int, ok bool) {
 	if !known {
 		return 0, 0, false
 	}
-	var own [kernel.Lanes]uint16
-	kernel.Coarse(own[:], x.coarse.At(int(slot)/kernel.Lanes), s.codes.coarse)
-	limit := newKey(own[slot%kernel.Lanes], slot)
+	l := &s.lanes[0]
+	limit := newKey(kernel.Worst, slot)
+	slots, scores := s.scoreTile(l, int(slot)/tilePalms)
+	if i, near := slices.BinarySearch(slots, slot); near {
+		limit = newKey(scores[i], slot)
+	}
 	for tile := range s.tiles() {
-		first, scores := s.scoreTile(&s.lanes[0], tile)
+		slots, scores := s.scoreTile(l, tile)
 		for i, score := range scores {
-			if newKey(score, uint32(first+i)) < limit {
+			if newKey(score, slots[i]) < limit {
 				rank++
 			}
 		}

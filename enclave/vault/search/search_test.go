@@ -2,6 +2,7 @@ package search
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -16,7 +17,7 @@ var sure = matcher.Policy{FPIR: 1e-3}
 
 // narrow makes every stage of a search of so few palms leave some out.
 func narrow(palms int) plan {
-	return plan{coarse: 18, kept: min(palms, 400), fine: 45, keptFine: min(palms, 100), shortlist: min(palms, 20)}
+	return plan{glance: 9, near: 280, coarse: 18, kept: min(palms, 400), fine: 45, keptFine: min(palms, 100), shortlist: min(palms, 20)}
 }
 
 // The cascade decides as the matcher does on the whole gallery, whoever is
@@ -170,14 +171,31 @@ func (g *gallery) holds(c *matcher.Capture) bool {
 			return true
 		}
 	}
-	for _, b := range g.coarse.Chunks() {
-		for i := range len(b) / kernel.CoarseBytes {
-			if kernel.GetCoarse(b, i) == short {
+	var glance [kernel.GlanceBlock]byte
+	kernel.SetGlance(glance[:], 0, &short)
+	for _, b := range g.glance.Chunks() {
+		for at := range len(b) - 8*kernel.Lanes*(kernel.GlanceWords-1) {
+			if at%8 == 0 && bytes.Equal(b[at:at+8], glance[:8]) && bytes.Equal(b[at+64:at+72], glance[64:72]) {
+				return true
+			}
+		}
+	}
+	for _, b := range g.rest.Chunks() {
+		for at := range len(b) / kernel.RestBytes {
+			if binary.LittleEndian.Uint64(b[at*kernel.RestBytes:]) == short[kernel.GlanceWords] {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// coarseCode reads a palm's coarse code.
+func (x *Index) coarseCode(slot int) [kernel.CoarseWords]uint64 {
+	var block [kernel.CoarseBlock]byte
+	kernel.CopyGlance(block[:], 0, x.glance.At(slot/kernel.Lanes), slot%kernel.Lanes)
+	kernel.CopyRest(block[:], 0, x.rest.At(slot))
+	return kernel.GetCoarse(block[:], 0)
 }
 
 // An index after any puts and removals answers as one that was made anew.
@@ -217,8 +235,7 @@ func FuzzOperations(f *testing.F) {
 		for who, list := range model {
 			n += len(list)
 			code, slot := enrolled(list), int(x.at[who])
-			short := kernel.GetCoarse(x.coarse.At(slot/kernel.Lanes), slot%kernel.Lanes)
-			if x.code(slot) != code || short != coarse(&code) || x.palms[slot].person != who {
+			if x.code(slot) != code || x.coarseCode(slot) != coarse(&code) || x.palms[slot].person != who {
 				t.Fatalf("palm %v is not what was put", who)
 			}
 			for i, c := range x.Captures(who) {
@@ -369,7 +386,9 @@ func TestFirstKeepsTheNearest(t *testing.T) {
 	defer x.Close()
 	const palms, kept = 40_000, 900
 	x.fillShared(t, palms)
-	x.planFor = func(int) plan { return plan{coarse: 3, kept: kept, fine: 1, keptFine: 1, shortlist: 1} }
+	x.planFor = func(int) plan {
+		return plan{glance: 2, near: 64, coarse: 3, kept: kept, fine: 1, keptFine: 1, shortlist: 1}
+	}
 	p := matcher.NewProbe(drawn(t, 1, 1))
 	checkFirst(t, x, p)
 	crowd := [3][kernel.FineWords]uint64{x.code(0), x.code(1), x.code(2)}
@@ -386,9 +405,9 @@ func checkFirst(t *testing.T, x *Index, p *matcher.Probe) {
 	s.begin(x, p)
 	var want []key
 	for tile := range s.tiles() {
-		first, scores := s.scoreTile(&s.lanes[0], tile)
+		slots, scores := s.scoreTile(&s.lanes[0], tile)
 		for i, score := range scores {
-			want = append(want, newKey(score, uint32(first+i)))
+			want = append(want, newKey(score, slots[i]))
 		}
 	}
 	slices.Sort(want)

@@ -55,6 +55,31 @@ func (h *histogram) thin(keys []key, n int) []key {
 	return keys[:kept]
 }
 
+// least lists in the room where the n least of the scores of a glance lie, ascending, the first of those that
+// score the same. There must be n scores, and room for all. The cut is found by halving.
+func least(room []uint32, scores []uint16, n int) []uint32 {
+	cut := uint16(0) // the greatest bound with fewer than n below
+	for step := uint16(glanceRange); step > 0; step /= 2 {
+		if kernel.CountBelow(scores, cut+step) < n {
+			cut += step
+		}
+	}
+	list, tied := room[:0], n-kernel.CountBelow(scores, cut)
+	for _, i := range room[:kernel.Below(room, scores, cut+1)] {
+		if scores[i] == cut {
+			if tied == 0 {
+				continue
+			}
+			tied--
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+// glanceRange is a power of two such that no score of a glance, which is at most its number of bits, is twice as much.
+const glanceRange = 64 * kernel.GlanceWords
+
 // nearest moves the n least of the keys to the front, in no order, and returns them. It counts the
 // scores and cuts at one of them, which takes two passes whatever the order was;
 // only those who share the score at the cut are put in order.

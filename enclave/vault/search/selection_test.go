@@ -43,6 +43,29 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// What a glance leaves are as many as were asked for, the first ones where the score is the same, in order.
+func TestLeast(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var room [tilePalms]uint32
+	for range 500 {
+		scores := make([]uint16, 1+r.IntN(tilePalms))
+		spread := 1 + r.IntN(glanceRange)
+		for i := range scores {
+			scores[i] = uint16(r.IntN(spread + 1))
+		}
+		n := 1 + r.IntN(len(scores))
+		want := make([]uint32, len(scores))
+		for i := range want {
+			want[i] = uint32(i)
+		}
+		slices.SortStableFunc(want, func(a, b uint32) int { return int(scores[a]) - int(scores[b]) })
+		slices.Sort(want[:n])
+		if got := least(room[:], scores, n); !slices.Equal(got, want[:n]) {
+			t.Fatalf("%d of %v: %v, want %v", n, scores, got, want[:n])
+		}
+	}
+}
+
 // Nothing is lost or kept twice, and more palms never mean less work.
 func TestPlan(t *testing.T) {
 	for n := 0; n < 1<<28; n += 1 + n/7 {
@@ -50,8 +73,11 @@ func TestPlan(t *testing.T) {
 		if p.kept > n || p.keptFine > p.kept || p.shortlist > p.keptFine || p.shortlist < min(n, 8) {
 			t.Errorf("%d palms: %+v", n, p)
 		}
-		if p.coarse < 7 || p.coarse > len(variants) || p.fine < p.coarse || p.fine > len(variants) {
+		if p.glance < 7 || p.coarse < p.glance || p.coarse > len(variants) || p.fine > len(variants) {
 			t.Errorf("%d palms: %+v of %d variants", n, p, len(variants))
+		}
+		if left := n / tilePalms * p.near; p.kept < n && left < p.kept || p.near > tilePalms {
+			t.Errorf("%d palms: the glance leaves %d: %+v", n, left, p)
 		}
 		if n <= exhaustive && p.kept != n {
 			t.Errorf("%d palms: a stage loses some: %+v", n, p)

@@ -8,11 +8,7 @@ import (
 	"volar/enclave/vault/matcher"
 )
 
-const (
-	tileBlocks = 64 // of the coarse array that are scored at a time; each chunk of it holds whole tiles
-	tilePalms  = tileBlocks * kernel.Lanes
-	batch      = 8 * kernel.Lanes // palms that are scored by the fine code at a time
-)
+const batch = 8 * kernel.Lanes // palms that are scored by the fine code at a time
 
 // scratch is what one search after another works in, without asking for memory.
 type scratch struct {
@@ -33,8 +29,7 @@ type scratch struct {
 
 // A lane is what one goroutine of a search has for itself.
 type lane struct {
-	scores   [tilePalms]uint16
-	hits     [tilePalms]uint32
+	tile     tile
 	keys     []key
 	bound    uint16 // what a score must be below to be kept
 	chunk    int    // where the last tile was
@@ -58,7 +53,7 @@ func newScratch() *scratch {
 // begin lays out the probe for the index.
 func (s *scratch) begin(x *Index, p *matcher.Probe) {
 	s.index, s.probe, s.plan = x, p, x.planFor(len(x.palms))
-	s.codes.set(p, s.plan.coarse)
+	s.codes.set(p, s.plan)
 	s.keys, s.near = s.keys[:0], s.near[:0]
 }
 
@@ -66,6 +61,7 @@ func (s *scratch) begin(x *Index, p *matcher.Probe) {
 func (s *scratch) wipe() {
 	s.codes.wipe()
 	for i := range s.lanes {
+		clear(s.lanes[i].tile.blocks[:])
 		clear(s.lanes[i].blocks[:])
 		for _, c := range s.lanes[i].captures {
 			c.Clear()
@@ -91,74 +87,6 @@ func (s *scratch) shortlist() []key {
 	return s.keys
 }
 
-// first scores all palms by the coarse code and keeps the nearest.
-func (s *scratch) first() {
-	for i := range s.lanes {
-		l := &s.lanes[i]
-		l.keys, l.bound, l.chunk = slices.Grow(l.keys[:0], 2*s.plan.kept+tilePalms), kernel.Worst, 0
-	}
-	s.bound.Store(kernel.Worst)
-	s.team.run(s.scan)
-	for i := range s.lanes {
-		s.keys = append(s.keys, s.lanes[i].keys...)
-	}
-	s.keys = s.count.nearest(s.keys, s.plan.kept)
-}
-
-// tiles is the number of tiles of the index.
-func (s *scratch) tiles() int { return (len(s.index.palms) + tilePalms - 1) / tilePalms }
-
-// scanLane scores tiles and keeps the nearest of what it has seen. Tiles
-// come in order, so a palm that is as far as the last one kept comes after it.
-func (s *scratch) scanLane(i int) {
-	l := &s.lanes[i]
-	for {
-		tile, ok := s.team.take(s.tiles())
-		if !ok {
-			return
-		}
-		first, scores := s.scoreTile(l, tile)
-		for _, hit := range l.hits[:kernel.Below(l.hits[:], scores, l.bound)] {
-			l.keys = append(l.keys, newKey(scores[hit], uint32(first)+hit))
-		}
-		if len(l.keys) >= 2*s.plan.kept {
-			l.keys = l.count.thin(l.keys, s.plan.kept)
-			s.lower(uint32(l.count.cut) + 1)
-			l.bound = l.count.cut
-		}
-		l.bound = min(l.bound, uint16(s.bound.Load()))
-	}
-}
-
-// lower lets all lanes know that enough palms score less than a bound. Those
-// that score as the last of them may yet come before it, in another lane.
-func (s *scratch) lower(bound uint32) {
-	for {
-		was := s.bound.Load()
-		if bound >= was || s.bound.CompareAndSwap(was, bound) {
-			return
-		}
-	}
-}
-
-// scoreTile scores one tile: the first slot of it, and the score of each palm.
-func (s *scratch) scoreTile(l *lane, tile int) (first int, scores []uint16) {
-	x, block := s.index, tile*tileBlocks
-	if l.chunk >= len(x.chunks) || x.chunks[l.chunk].first > block {
-		l.chunk = 0
-	}
-	for l.chunk+1 < len(x.chunks) && x.chunks[l.chunk+1].first <= block {
-		l.chunk++
-	}
-	c := &x.chunks[l.chunk]
-	bytes := c.bytes[(block-c.first)*kernel.CoarseBlock:]
-	bytes = bytes[:min(len(bytes), tileBlocks*kernel.CoarseBlock)]
-	out := l.scores[:len(bytes)/kernel.CoarseBytes]
-	kernel.Coarse(out, bytes, s.codes.coarse)
-	first = tile * tilePalms
-	return first, out[:min(len(out), len(x.palms)-first)]
-}
-
 // fine scores the palms that are left by the fine code in so many variants and keeps the nearest.
 func (s *scratch) fine(variants, keep int) {
 	s.tried = variants
@@ -181,7 +109,8 @@ func (s *scratch) refineLane(i int) {
 			kernel.CopyFine(l.blocks[:], j, s.index.fine.At(int(k.slot())))
 		}
 		blocks := (len(keys) + kernel.Lanes - 1) / kernel.Lanes
-		scores := l.scores[:blocks*kernel.Lanes]
+		var room [batch]uint16
+		scores := room[:blocks*kernel.Lanes]
 		kernel.Fine(scores, l.blocks[:blocks*kernel.FineBlock], s.codes.fine[:s.tried])
 		for j, k := range keys {
 			keys[j] = newKey(scores[j], k.slot())

@@ -98,15 +98,19 @@ type place struct{ variant, dy int }
 type probeCodes struct {
 	fine   []kernel.FineVariant
 	coarse []kernel.Variant
+	glance []kernel.Variant // the coarse ones, with what half of a code has no say in
 }
 
 func newProbeCodes() probeCodes {
-	return probeCodes{make([]kernel.FineVariant, len(variants)), make([]kernel.Variant, 0, len(variants))}
+	return probeCodes{
+		fine:   make([]kernel.FineVariant, len(variants)),
+		coarse: make([]kernel.Variant, 0, len(variants)),
+		glance: make([]kernel.Variant, 0, len(variants)),
+	}
 }
 
-// set lays out a probe of which the first n variants make the first stage.
-// What the probe lacks, a band or the poses other than upright, has no say.
-func (c *probeCodes) set(p *matcher.Probe, n int) {
+// set lays out a probe for a plan. What the probe lacks, a band or the poses other than upright, has no say.
+func (c *probeCodes) set(p *matcher.Probe, plan plan) {
 	clear(c.fine)
 	for b, band := range bands {
 		for pose := range p.Poses(band) {
@@ -119,13 +123,20 @@ func (c *probeCodes) set(p *matcher.Probe, n int) {
 			v.Bias[part] = half(v.Mask[part*partWords:][:partWords])
 		}
 	}
-	c.coarse = c.coarse[:n]
+	c.coarse, c.glance = c.coarse[:plan.coarse], c.glance[:plan.glance]
 	for i := range c.coarse {
-		v := &c.coarse[i]
-		v.Bits, v.Mask = coarse(&c.fine[i].Bits), coarse(&c.fine[i].Mask)
-		for part := range v.Bias {
-			v.Bias[part] = uint8(half(kept(&c.fine[i].Mask, part)))
-		}
+		setCoarse(&c.coarse[i], &c.fine[i], coarseWords)
+	}
+	for i := range c.glance {
+		setCoarse(&c.glance[i], &c.fine[i], glanceWords)
+	}
+}
+
+// setCoarse makes the coarse variant of a fine one, for comparing so many words of each part.
+func setCoarse(v *kernel.Variant, fine *kernel.FineVariant, words int) {
+	v.Bits, v.Mask = coarse(&fine.Bits), coarse(&fine.Mask)
+	for part := range v.Bias {
+		v.Bias[part] = uint8(half(kept(&fine.Mask, part)[:words]))
 	}
 }
 
@@ -163,4 +174,5 @@ func half(mask []uint64) uint32 {
 func (c *probeCodes) wipe() {
 	clear(c.fine)
 	clear(c.coarse[:cap(c.coarse)])
+	clear(c.glance[:cap(c.glance)])
 }

@@ -14,6 +14,7 @@ const (
 	quarter     = 8                                 // cells of a part along each axis, of those that are looked at
 	partWords   = kernel.FineWords / kernel.Parts   // orientations
 	coarseWords = kernel.CoarseWords / kernel.Parts // of these, side by side, that the coarse code keeps
+	glanceWords = kernel.GlanceWords / kernel.Parts // of these that a glance looks at
 	reach       = 4                                 // cells that a variant is moved at most
 )
 

@@ -63,7 +63,7 @@ func TestVariants(t *testing.T) {
 	c := drawn(t, 5, 1)
 	p := matcher.NewProbe(c)
 	codes := newProbeCodes()
-	codes.set(p, 9)
+	codes.set(p, plan{glance: 9, coarse: 9})
 	if len(codes.coarse) != 9 || len(codes.fine) != len(variants) {
 		t.Fatalf("%d and %d variants", len(codes.coarse), len(codes.fine))
 	}

@@ -62,8 +62,8 @@ func storeLanes(o reg.Register, low, high vec) {
 }
 
 // coarse2 counts the parts as coarse512 does, in four palms to a register.
-func coarse2() {
-	function("coarseAVX2", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+func coarse2(name string, words int) {
+	function(name, "out *uint16, blocks *byte, n int, probe *uint64, variants int")
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
 	c := newCounter()
@@ -77,7 +77,7 @@ func coarse2() {
 	MOVQ(variants, left)
 	Label("variant")
 	sums := ymm(2)
-	for w := range coarseWords {
+	for w := range words {
 		bits, mask := YMM(), YMM()
 		VPBROADCASTQ(at(p, 8*w), bits)
 		VPBROADCASTQ(at(p, 8*(coarseWords+w)), mask)
@@ -97,7 +97,7 @@ func coarse2() {
 	ADDQ(U32(variantSize), p)
 	DECQ(left)
 	JNZ(LabelRef("variant"))
-	for w := range coarseWords {
+	for w := range words {
 		PREFETCHT0(at(b, 4096+64*w))
 	}
 	for _, l := range least {
@@ -105,7 +105,7 @@ func coarse2() {
 	}
 	storeLanes(o, least[0], least[1])
 	ADDQ(U8(2*lanes), o)
-	ADDQ(U32(64*coarseWords), b)
+	ADDQ(U32(64*words), b)
 	DECQ(n)
 	JNZ(LabelRef("block"))
 	done()
@@ -208,16 +208,33 @@ func differ2() {
 	done()
 }
 
-// below2 needs a bound of at least 1: a score is below it where the lesser of the two, less one, is the score.
+// below2 needs a bound of at least 1.
 func below2() {
 	function("belowAVX2", "out *uint32, room int, scores *uint16, n int, bound uint16) (listed int")
 	o, room, s, n := pointer("out"), pointer("room"), pointer("scores"), pointer("n")
+	hits := hits2(s)
+	list(o, room, s, n, func() reg.GPVirtual {
+		h := hits()
+		TESTL(h, h)
+		return h
+	})
+}
+
+// countBelow2 needs a bound of at least 1.
+func countBelow2() {
+	function("countBelowAVX2", "scores *uint16, n int, bound uint16) (count int")
+	s, n := pointer("scores"), pointer("n")
+	tally(s, n, hits2(s))
+}
+
+// hits2 finds the hits among 32 scores: a score is below the bound where the lesser of the two, less one, is the score.
+func hits2(s reg.GPVirtual) func() reg.GPVirtual {
 	bound := Load(Param("bound"), GP32()).(reg.GPVirtual)
 	most := YMM()
 	DECL(bound)
 	VMOVD(bound, most.AsX())
 	VPBROADCASTW(most.AsX(), most)
-	list(o, room, s, n, func() reg.GPVirtual {
+	return func() reg.GPVirtual {
 		hits := GP32()
 		x := ymm(2)
 		for half, v := range x {
@@ -229,9 +246,8 @@ func below2() {
 		VPACKSSWB(x[1], x[0], x[0])
 		VPERMQ(U8(0xd8), x[0], x[0])
 		VPMOVMSKB(x[0], hits)
-		TESTL(hits, hits)
 		return hits
-	})
+	}
 }
 
 // hamming2 sums up by bytes, 16 words at a time so that they fit. It serves both lengths of codes.

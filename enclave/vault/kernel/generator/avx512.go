@@ -37,12 +37,13 @@ func total(sum []vec) vec {
 // coarse512 holds a block of palms in registers and runs the variants past them. The mask is
 // free: its load is a broadcast, which costs no arithmetic port, and one VPTERNLOGQ does both
 // the difference and the masking. Parts are bytes, so one register counts all parts of all eight palms.
-func coarse512() {
-	function("coarseAVX512", "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+// All words of a code, or the first so many alone, which lie in blocks of their own.
+func coarse512(name string, words int) {
+	function(name, "out *uint16, blocks *byte, n int, probe *uint64, variants int")
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
 	p, left := GP64(), GP64()
-	palms, least, zero := zmm(coarseWords), ZMM(), ZMM()
+	palms, least, zero := zmm(words), ZMM(), ZMM()
 	VPXORQ(zero, zero, zero)
 	Label("block")
 	for w, g := range palms {
@@ -75,7 +76,7 @@ func coarse512() {
 	VPSADBW(zero, least, least)
 	VPMOVQW(least, at(o, 0))
 	ADDQ(U8(2*lanes), o)
-	ADDQ(U32(64*coarseWords), b)
+	ADDQ(U32(64*words), b)
 	DECQ(n)
 	JNZ(LabelRef("block"))
 	done()
@@ -197,6 +198,38 @@ func below512() {
 		return hits
 	}
 	list(o, room, s, n, group)
+}
+
+// countBelow512 looks at 32 scores at a time; n counts such groups.
+func countBelow512() {
+	function("countBelowAVX512", "scores *uint16, n int, bound uint16) (count int")
+	s, n := pointer("scores"), pointer("n")
+	bound := Load(Param("bound"), GP32())
+	limit := ZMM()
+	VPBROADCASTW(bound.(reg.GP).As32(), limit)
+	tally(s, n, func() reg.GPVirtual {
+		k, hits := K(), GP32()
+		x := ZMM()
+		VMOVDQU16(at(s, 0), x)
+		VPCMPUW(U8(1), limit, x, k)
+		KMOVD(k, hits)
+		return hits
+	})
+}
+
+// tally is the part of countBelow that is the same for all tiers: group leaves the hits among 32 scores as bits.
+func tally(s, n reg.GPVirtual, group func() reg.GPVirtual) {
+	count := GP64()
+	XORQ(count, count)
+	Label("group")
+	hits := group()
+	POPCNTL(hits, hits)
+	ADDQ(hits.As64(), count)
+	ADDQ(U8(64), s)
+	DECQ(n)
+	JNZ(LabelRef("group"))
+	Store(count, Return("count"))
+	done()
 }
 
 // list is the part of below that is the same for all tiers: group leaves the hits among 32

@@ -15,6 +15,7 @@ import (
 // Sizes that the Go side of the package defines.
 const (
 	coarseWords = 16
+	glanceWords = 8
 	lanes       = 8
 	parts       = 8
 	fineWords   = 48
@@ -31,10 +32,12 @@ const (
 type vec = reg.VecVirtual
 
 func main() {
-	coarse512()
+	coarse512("coarseAVX512", coarseWords)
+	coarse512("glanceAVX512", glanceWords)
 	fine512()
 	differ512()
 	below512()
+	countBelow512()
 	whole512()
 	blocks512()
 	move512()
@@ -46,10 +49,12 @@ func main() {
 	stretch512()
 
 	tables()
-	coarse2()
+	coarse2("coarseAVX2", coarseWords)
+	coarse2("glanceAVX2", glanceWords)
 	fine2()
 	differ2()
 	below2()
+	countBelow2()
 	whole2()
 	blocks2()
 	move2()
