@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"io/fs"
 	"os"
@@ -181,15 +182,12 @@ func TestBuildRefuses(t *testing.T) {
 		{"authority", func(_ *testing.T, in *Inputs) { in.Authority = nil }, "signs provisioning tickets"},
 		{"module that the kernel lacks", func(_ *testing.T, in *Inputs) { in.Board.Boot.Late = []string{"vivid"} }, "module vivid"},
 		{"boot loader of others", func(t *testing.T, in *Inputs) { put(t, in.Loader+"/u-boot.bin", []byte("U-Boot")) }, "not built by scripts/uboot"},
-		{"program for this machine", func(t *testing.T, in *Inputs) {
-			self, err := os.Executable()
+		{"program for another processor", func(t *testing.T, in *Inputs) {
+			raw, err := os.ReadFile(in.Programs + "/palmd")
 			if err != nil {
 				t.Fatal(err)
 			}
-			raw, err := os.ReadFile(self)
-			if err != nil {
-				t.Fatal(err)
-			}
+			raw[18] = byte(elf.EM_X86_64) // e_machine
 			put(t, in.Programs+"/palmd", raw)
 		}, "units have arm64"},
 		{"kernel too large", func(t *testing.T, in *Inputs) {

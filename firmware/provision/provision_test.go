@@ -255,6 +255,7 @@ func TestForget(t *testing.T) {
 					r.Errorf("cut at %d: the ticket is spent and nothing was wiped", at)
 				}
 				if !cut {
+					synctest.Wait() // the unit restarts after its answer has left
 					resets, restarts := r.unit.Resets()
 					if resets != 1 || restarts != 1 || len(keys) != 0 || spent != 60 {
 						r.Errorf("%d resets, %d restarts, keys %q, spent %d", resets, restarts, keys, spent)
