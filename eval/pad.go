@@ -201,7 +201,7 @@ const hopeless = -60
 
 // scoreOf is a sample's score, by which a threshold trades attacks against hands.
 func scoreOf(v liveness.Verdict) float64 {
-	for _, c := range v.Results {
+	for _, c := range slices.Concat(v.Results, v.Known) {
 		if !c.Pass() {
 			return hopeless
 		}
@@ -213,10 +213,10 @@ func scoreOf(v liveness.Verdict) float64 {
 }
 
 // loudest is the check that speaks most against a sample: one that it does
-// not pass before one that weighs.
+// not pass before one that weighs; a kind that it is like only where it passes all checks.
 func loudest(v liveness.Verdict) string {
 	name, failed, least := "evidence is missing", false, math.Inf(1)
-	for _, c := range v.Results {
+	for _, c := range slices.Concat(v.Results, v.Known) {
 		if fails := !c.Pass(); fails && !failed || fails == failed && c.Score < least {
 			name, failed, least = c.Name, fails, c.Score
 		}

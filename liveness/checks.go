@@ -17,6 +17,10 @@ type Check struct {
 	// Error says that the value is a departure from physics: the smaller the better.
 	Error bool
 
+	// Matter says that the value tells what the thing is made of, rather than of its
+	// shape or of the light.
+	Matter bool
+
 	// Alone says that too low a value refuses by itself, whatever all others are: no
 	// other check would miss what it looks for.
 	Alone bool
@@ -39,17 +43,21 @@ var Checks = []Check{
 	{Name: "gloss in colour", measure: func(s *scene) float64 { return s.bent[rgb].gloss }},
 	{Name: "relief", measure: relief},
 	{Name: "relief is no cylinder", measure: noCylinder},
-	{Name: "reflectance at 850", measure: func(s *scene) float64 { return math.Log(s.albedo(at850)) }},
-	{Name: "water", measure: water},
-	{Name: "melanin", measure: melanin},
-	{Name: "blood", measure: blood},
-	{Name: "haemoglobin", measure: haemoglobin},
-	{Name: "oxygenated blood", measure: oxygenated, Alone: true},
-	{Name: "850 like 940", Crops: true, measure: skinIsAlike},
-	{Name: "translucency", Crops: true, measure: translucency},
-	{Name: "two pictures", Crops: true, measure: notOnePicture},
-	{Name: "veins", Crops: true, measure: veins},
-	{Name: "vein spectrum", Crops: true, measure: veinSpectrum},
+	{Name: "reflectance at 850", Matter: true, measure: func(s *scene) float64 { return math.Log(s.albedo(at850)) }},
+	{Name: "water", Matter: true, measure: water},
+	{Name: "melanin", Matter: true, measure: melanin},
+	{Name: "blood", Matter: true, measure: blood},
+	{Name: "blood that flows", Matter: true, measure: flowing, Alone: true},
+	{Name: "blotches of blood", Matter: true, measure: func(s *scene) float64 { return s.blotches(bloodIn) }},
+	{Name: "blotches of pigment", Matter: true, measure: func(s *scene) float64 { return s.blotches(pigmentIn) }},
+	{Name: "blotches in infrared", Matter: true, measure: func(s *scene) float64 {
+		return s.blotches(func(c *cell) float64 { return math.Log(c.full[at850] / c.all(at850)) })
+	}},
+	{Name: "850 like 940", Matter: true, Crops: true, measure: skinIsAlike},
+	{Name: "translucency", Matter: true, Crops: true, measure: translucency},
+	{Name: "two pictures", Matter: true, Crops: true, measure: notOnePicture},
+	{Name: "veins", Matter: true, Crops: true, measure: veins},
+	{Name: "vein spectrum", Matter: true, Crops: true, measure: veinSpectrum},
 	{Name: "motion", measure: motion, Given: &Limits{Min: -0.8, Max: 1.5, Fall: Fall{Low: -0.2, High: 1.1, Middle: 0.45, Width: 0.15}}},
 }
 

@@ -9,6 +9,7 @@ package liveness
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // Result is one check's. The zero Result did not run.
@@ -27,13 +28,14 @@ func (r Result) Pass() bool { return r.Ran && r.Value >= r.Min && r.Value <= r.M
 // Verdict is all results and what they come to. The zero Verdict refuses.
 type Verdict struct {
 	Results []Result
-	Score   float64 // of all results together; living palms have 0 and more
+	Score   float64  // of all results together; living palms have 0 and more
+	Known   []Result // of each kind of attack that is known: that this is none, as the logarithm of a ratio of likelihoods
 }
 
 // Live tells whether every check ran and passed, whether there was one, and
 // whether all of them together speak for a living palm.
 func (v Verdict) Live() bool {
-	for _, r := range v.Results {
+	for _, r := range slices.Concat(v.Results, v.Known) {
 		if !r.Pass() {
 			return false
 		}
@@ -56,6 +58,11 @@ func (v Verdict) Failed() []string {
 		}
 		if least < 0 || r.Score < v.Results[least].Score {
 			least = i
+		}
+	}
+	for _, r := range v.Known {
+		if r.Ran && !r.Pass() {
+			names = append(names, r.Name)
 		}
 	}
 	if names == nil && v.Score < 0 && least >= 0 {

@@ -40,6 +40,24 @@ func scaled(s *wire.Sample, plane int, by float64) {
 	}
 }
 
+// bleed takes two thirds of the blood out of planes of red and green, and with it two thirds of what red and green differ by from place to place.
+func bleed(s *wire.Sample, red, green int) {
+	for i, g := range s.Proof.Plane(green) {
+		ratio := math.Log(float64(s.Proof.Plane(red)[i]) / float64(g))
+		s.Proof.Plane(green)[i] = uint16(1.32 * float64(g))
+		s.Proof.Plane(red)[i] = uint16(1.32 * float64(g) * math.Exp(0.32+(ratio-0.59)/3))
+	}
+}
+
+// chequered makes every other cell of a plane so many times darker.
+func chequered(s *wire.Sample, plane int, by uint16) {
+	for i := range s.Proof.Plane(plane) {
+		if (i+i/wire.Cells)%2 == 0 {
+			s.Proof.Plane(plane)[i] /= by
+		}
+	}
+}
+
 // TestChecks takes from a living palm what each check looks for.
 func TestChecks(t *testing.T) {
 	grey := func(s *wire.Sample) {
@@ -76,7 +94,7 @@ func TestChecks(t *testing.T) {
 		}},
 		{"no water", "water", func(s *wire.Sample) { scaled(s, wire.Plane940, 1.14) }},
 		{"no blood", "blood", func(s *wire.Sample) { scaled(s, wire.PlaneWhite, 0.3) }},
-		{"blood that has lost its oxygen", "oxygenated blood", func(s *wire.Sample) {
+		{"blood that has lost its oxygen", "blood that flows", func(s *wire.Sample) {
 			scaled(s, wire.PlaneWhite, 0.88)
 			scaled(s, wire.PlaneWhite+2, 1.2)
 		}},
@@ -84,6 +102,20 @@ func TestChecks(t *testing.T) {
 			for p := wire.PlaneWhite; p < wire.PlaneCount; p++ {
 				scaled(s, p, 4.5)
 			}
+		}},
+		{"paint of one colour", "blotches of blood", func(s *wire.Sample) {
+			for i, green := range s.Proof.Plane(wire.PlaneWhite + 1) {
+				s.Proof.Plane(wire.PlaneWhite)[i], s.Proof.Plane(wire.PlaneWhite + 2)[i] = 2*green, green/2
+			}
+		}},
+		{"blue and yellow in turn", "blotches of pigment", func(s *wire.Sample) { chequered(s, wire.PlaneWhite+2, 16) }},
+		{"dark and bright in turn", "blotches in infrared", func(s *wire.Sample) { chequered(s, wire.Plane850, 4) }},
+		{"a third of its blood", "unlike bloodless", func(s *wire.Sample) {
+			bleed(s, wire.PlaneWhite, wire.PlaneWhite+1)
+			for k := range wire.FlashCount {
+				bleed(s, wire.PlaneRGBFlash+2*k, wire.PlaneRGBFlash+2*k+1)
+			}
+			scaled(s, wire.PlaneWhite+2, 1.36)
 		}},
 		{"two palms in turn", "850 like 940", func(s *wire.Sample) {
 			other := living.Sample(s.Nonce, wire.Left, 99, 1)
@@ -186,7 +218,13 @@ func TestNothingRefuses(t *testing.T) {
 	halfSurprised := *liveness.Fitted
 	halfSurprised.Surprises = slices.Clone(halfSurprised.Surprises)
 	halfSurprised.Surprises[len(liveness.Checks)-2].Weights = []float64{1}
-	for name, m := range map[string]*liveness.Model{"none": nil, "zero": {}, "fewer checks": &fewer, "other checks": &other,
+	noLiving := *liveness.Fitted
+	noLiving.Living = liveness.Normal{}
+	halfKind := *liveness.Fitted
+	halfKind.Kinds = slices.Clone(halfKind.Kinds)
+	halfKind.Kinds[1].Inverse = slices.Clone(halfKind.Kinds[1].Inverse)
+	halfKind.Kinds[1].Inverse[5] = halfKind.Kinds[1].Inverse[5][1:]
+	for name, m := range map[string]*liveness.Model{"none": nil, "living like nothing": &noLiving, "a kind of fewer values": &halfKind, "zero": {}, "fewer checks": &fewer, "other checks": &other,
 		"no surprises": &unsurprised, "a surprise about fewer checks": &halfSurprised} {
 		if liveness.Judge(m, liveness.Of(&good)).Live() {
 			t.Errorf("model %s: alive", name)

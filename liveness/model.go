@@ -7,6 +7,8 @@ type Model struct {
 	Checks    []Limits   // of each check, in the order of Checks
 	Surprises []Surprise // of each check, in the same order
 	Bias      float64    // the score of a palm whose every value is in the middle
+	Living    Normal     // of matter
+	Kinds     []Kind     // of attacks that were seen
 }
 
 // Surprise is about a value among the others. Living palms differ in tone, in
@@ -118,7 +120,9 @@ func (m *Model) weigh(v *Verdict) {
 		return
 	}
 	values := make([]float64, len(v.Results))
+	ran := true
 	for i, r := range v.Results {
+		ran = ran && r.Ran
 		if values[i] = m.Checks[i].Middle; r.Ran {
 			values[i] = r.Value
 		}
@@ -132,6 +136,7 @@ func (m *Model) weigh(v *Verdict) {
 			v.Score += score
 		}
 	}
+	v.Known = m.unlike(values, ran)
 }
 
 // knows tells whether the model is whole and about these checks.
@@ -145,5 +150,21 @@ func (m *Model) knows(results []Result) bool {
 			return false
 		}
 	}
-	return true
+	return m.tells()
+}
+
+// tells tells whether the distributions are of the checks that tell of matter.
+func (m *Model) tells() bool {
+	matter := 0
+	for _, c := range Checks {
+		if c.Matter {
+			matter++
+		}
+	}
+	for i := range m.Kinds {
+		if !m.Kinds[i].of(matter) {
+			return false
+		}
+	}
+	return m.Living.of(matter)
 }

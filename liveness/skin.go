@@ -12,51 +12,6 @@ func (s *scene) albedo(bank int) float64 {
 	return median(v)
 }
 
-// blood is the logarithm of red over green under white light. Haemoglobin
-// absorbs fifty times as much at 540 nm as at 630 nm (Jacques 2013, figure 4),
-// so that skin of every tone, cold hands included, is redder than it is green;
-// grey pictures, such as prints of near-infrared ones, are not.
-func blood(s *scene) float64 { return s.tint(func(c *cell) float64 { return c.redder }) }
-
-// tint is the logarithm of a ratio of colours, the median over the cells that have it.
-func (s *scene) tint(of func(*cell) float64) float64 {
-	var v []float64
-	for i := range s.cells {
-		if r := of(&s.cells[i]); r > 0 {
-			v = append(v, r)
-		}
-	}
-	if float64(len(v)) < fewest*cellCount/4 {
-		return math.NaN()
-	}
-	return math.Log(median(v))
-}
-
-// haemoglobin is the amount of blood whatever the tone of the skin is: the
-// logarithm of red over green, less what melanin explains of it as red over
-// 850 nm shows melanin. Melanin's absorption falls as the wavelength to the
-// power 3.48 (Jacques 2013, section 3.2): from 530 to 610 nm by 0.92 of what it falls by
-// from 610 to 850 nm, where haemoglobin hardly absorbs. What is left is blood
-// (Tsumura et al. 1999, "Independent-component analysis of skin color image"),
-// which paint lacks, and hands without blood flow.
-func haemoglobin(s *scene) float64 {
-	redOverGreen := blood(s)
-	redOver850 := redOverGreen + math.Log(s.albedo(white)/s.albedo(at850))
-	return redOverGreen + 0.92*redOver850
-}
-
-// oxygenated is the amount of blood with oxygen in it. Blood without takes
-// three times as much red and half as much blue as blood with it and as much green
-// (Prahl 1998), so it counts less in haemoglobin, and blue tells of it once more.
-// Hands differ in more than blood and tone: fat below the skin sends back
-// infrared, which haemoglobin takes for a want of melanin, and light mirrored at the
-// surface fills up blue, most in dark skin. The parts that blue over green and
-// the reflectance at 850 nm have are those with which living hands lie closest together.
-func oxygenated(s *scene) float64 {
-	blueOverGreen := s.tint(func(c *cell) float64 { return c.bluer })
-	return haemoglobin(s) - 0.2*blueOverGreen + 0.35*math.Log(s.albedo(at850))
-}
-
 // water is the logarithm of 850 over 940 nm, less what melanin explains of it,
 // whose absorption falls between the two by 0.136 of what it falls by from 610 to
 // 850 nm. Water absorbs six times as much at 940 nm as at 850 nm (Hale and Querry 1973,

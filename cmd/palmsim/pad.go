@@ -60,7 +60,7 @@ Exit codes: 0 measured, 1 an output could not be written, 2 wrong usage, 3 inter
 		RunE: func(c *cobra.Command, _ []string) error { return resumes(c.Context(), f.run(c)) },
 	}
 	c.Flags().IntVar(&f.n, "n", 300, "`presentations` of each species in the report")
-	c.Flags().IntVar(&f.learn, "learn", 180, "`presentations` of each species that models are fitted to")
+	c.Flags().IntVar(&f.learn, "learn", 360, "`presentations` of each species that models are fitted to")
 	c.Flags().StringVar(&f.fit, "fit", "", "fit the judge and write it to a Go `file`")
 	c.Flags().StringVar(&f.cache, "cache", "", "`folder` of what was presented (default: volar/pad in the user's folder for caches)")
 	c.Flags().StringVar(&f.json, "json", "", "write the report as JSON to `file`, - for standard output")

@@ -26,7 +26,7 @@ const (
 
 	// refusedAlone is the share of living palms that a limit which refuses by
 	// itself may take away.
-	refusedAlone = 0.008
+	refusedAlone = 0.001
 
 	// prior is what a check counts before any attack is seen: living values
 	// fall off as a normal distribution's do, exp(-x²/2) beyond the middle, and checks are not
@@ -65,6 +65,9 @@ func Model(data []Presentation) (*liveness.Model, error) {
 		m.Checks[i] = limits(&c, living, i)
 	}
 	if err := surprises(m, living); err != nil {
+		return nil, err
+	}
+	if err := kinds(m, data); err != nil {
 		return nil, err
 	}
 	regress(m, data)
@@ -251,5 +254,19 @@ func round(m *liveness.Model) {
 		for k := range m.Surprises[i].Weights {
 			five(&m.Surprises[i].Weights[k])
 		}
+	}
+	distribution := func(n *liveness.Normal) {
+		five(&n.Root)
+		for i := range n.Mean {
+			five(&n.Mean[i])
+			for k := range n.Inverse[i] {
+				five(&n.Inverse[i][k])
+			}
+		}
+	}
+	distribution(&m.Living)
+	for i := range m.Kinds {
+		five(&m.Kinds[i].Margin)
+		distribution(&m.Kinds[i].Normal)
 	}
 }

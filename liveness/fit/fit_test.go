@@ -112,6 +112,44 @@ func TestSurprise(t *testing.T) {
 	}
 }
 
+// TestKinds: a known attack of which every value is usual, some of them a little less than most are; and
+// one that is made of what living palms are, which is no kind and costs no living palm.
+func TestKinds(t *testing.T) {
+	pale := func(list []Presentation) []Presentation {
+		for _, p := range list {
+			moved := 0
+			for i, c := range liveness.Checks {
+				if c.Matter && moved < 8 {
+					p.Values[i] -= 1.6
+					moved++
+				}
+			}
+		}
+		return list
+	}
+	// Presentations of one person follow each other, so each sixth of the data has all.
+	var data []Presentation
+	for i := range uint64(6) {
+		data = append(data, crowd(10+i, 150, "", 0, 0)...)
+		data = append(data, pale(crowd(20+i, 40, "pale", 0, 0))...)
+		data = append(data, crowd(30+i, 40, "replayed", 3, 9)...) // the code in infrared
+	}
+	m, err := Model(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Kinds) != 1 || m.Kinds[0].Name != "pale" {
+		t.Fatalf("%d kinds", len(m.Kinds))
+	}
+	living, attacks := crowd(1, 1000, "", 0, 0), pale(crowd(2, 1000, "pale", 0, 0))
+	with, known := share(m, living), share(m, attacks)
+	m.Kinds = nil
+	without, unknown := share(m, living), share(m, attacks)
+	if with < without-0.01 || known > 0.05 || unknown < 1.5*known {
+		t.Errorf("accepts %.3f of the living and %.3f of the attacks, without the kind %.3f and %.3f", with, known, without, unknown)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	for name, data := range map[string][]Presentation{
 		"nothing":    nil,

@@ -24,6 +24,12 @@ var banks = [3]struct{ x, y, albedo, hard float64 }{
 // redder and bluer are red and blue over green under white light.
 const redder, bluer = 1.8, 0.7
 
+// blood and pigment are by how much there is more of them in a place than in the palm as a whole,
+// and fat by how much more infrared comes back (its logarithm); u and v go from -0.5 to 0.5.
+func blood(u, v float64) float64   { return 0.25 * math.Sin(7*u+1) * math.Cos(6*v) }
+func pigment(u, v float64) float64 { return 0.03 * math.Cos(9*u-2*v) }
+func fat(u, v float64) float64     { return 0.12 * math.Sin(5*u+8*v) }
+
 // proof is the answer of a palm that is hollow in the middle.
 func proof(nonce wire.Nonce, take uint64) wire.Proof {
 	rng := rand.New(rand.NewPCG(take, 77))
@@ -45,14 +51,16 @@ func proof(nonce wire.Nonce, take uint64) wire.Proof {
 			switch {
 			case b == 0:
 				fill(p.Plane(wire.PlaneRGBFlash+2*k+1), b, f.Corners, strength, rng)
-				tint(p.Plane(wire.PlaneRGBFlash+2*k), p.Plane(wire.PlaneRGBFlash+2*k+1), redder)
+				redden(p.Plane(wire.PlaneRGBFlash+2*k), p.Plane(wire.PlaneRGBFlash+2*k+1))
 			case f.At940 == (b == 2):
 				fill(p.Plane(wire.PlaneNIRFlash+k), b, f.Corners, strength, rng)
 			}
 		}
 	}
-	tint(p.Plane(wire.PlaneWhite), p.Plane(wire.PlaneWhite+1), redder)
-	tint(p.Plane(wire.PlaneWhite+2), p.Plane(wire.PlaneWhite+1), bluer)
+	redden(p.Plane(wire.PlaneWhite), p.Plane(wire.PlaneWhite+1))
+	tint(p.Plane(wire.PlaneWhite+2), p.Plane(wire.PlaneWhite+1), func(u, v float64) float64 {
+		return bluer * math.Exp(-0.05*blood(u, v)-0.6*pigment(u, v))
+	})
 	const edge = 5 * side
 	p.Place = [3][3]int16{{10*middle - edge, -edge, 10 * distance}, {10*middle + edge, -edge, 10 * distance}, {10*middle - edge, edge, 10 * distance}}
 	p.Levels = [wire.LevelCount]uint16{300, 5300, 310, 308, 400, 430, 7000, 4500}
@@ -84,10 +92,15 @@ func falls(bank, corner int, x, y, z, leanX, leanY float64) float64 {
 	return z / r * max(facing, 0) / (r * r)
 }
 
-// fill is what the lamps in some corners of a bank make a plane.
+// place is where a cell is.
+func place(i int) (u, v float64) {
+	return (float64(i%wire.Cells)+0.5)/wire.Cells - 0.5, (float64(i/wire.Cells)+0.5)/wire.Cells - 0.5
+}
+
+// fill is what the lamps in some corners of a bank make a plane, that of white lamps in green.
 func fill(plane []uint16, bank int, corners uint8, scale float64, rng *rand.Rand) {
 	for i := range plane {
-		u, v := (float64(i%wire.Cells)+0.5)/wire.Cells-0.5, (float64(i/wire.Cells)+0.5)/wire.Cells-0.5
+		u, v := place(i)
 		sum := 0.0
 		for c := range 4 {
 			if corners>>c&1 != 0 {
@@ -95,13 +108,23 @@ func fill(plane []uint16, bank int, corners uint8, scale float64, rng *rand.Rand
 				sum += falls(bank, c, middle+side*u, side*v, distance, -banks[bank].hard*(0.36*u+0.08*v), -banks[bank].hard*(0.26*v+0.08*u))
 			}
 		}
-		plane[i] = uint16(sum * scale * (1 + 0.006*rng.NormFloat64()))
+		uneven := fat(u, v)
+		if bank == 0 {
+			uneven = -0.42*blood(u, v) - 1.02*pigment(u, v)
+		}
+		plane[i] = uint16(sum * scale * math.Exp(uneven) * (1 + 0.006*rng.NormFloat64()))
 	}
 }
 
+// redden makes the plane of red of a green one.
+func redden(to, green []uint16) {
+	tint(to, green, func(u, v float64) float64 { return redder * math.Exp(0.36*blood(u, v)+0.4*pigment(u, v)) })
+}
+
 // tint makes the plane of another colour of a green one.
-func tint(to, green []uint16, ratio float64) {
+func tint(to, green []uint16, ratio func(u, v float64) float64) {
 	for i, g := range green {
-		to[i] = uint16(min(ratio*float64(g), math.MaxUint16-1))
+		u, v := place(i)
+		to[i] = uint16(min(ratio(u, v)*float64(g), math.MaxUint16-1))
 	}
 }
