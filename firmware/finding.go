@@ -47,8 +47,13 @@ func poseFound(p *rectified) []FindingValue {
 }
 
 func qualityFound(q *quality.Report) (list []FindingValue) {
+	seen := map[quality.Kind]bool{}
 	for _, v := range q.Values {
 		f := free(v.Kind.String(), v.Value)
+		if seen[v.Kind] { // near infrared comes first
+			f.Name += " in colour"
+		}
+		seen[v.Kind] = true
 		if v.Limits.Good > v.Limits.Min {
 			f.Min = v.Limits.Min
 		}
