@@ -45,7 +45,7 @@ var padKinds = []Instruments{{"paper", "a print"}, {"twin", "what cannot be told
 
 func padReport(t *testing.T) *PADReport {
 	t.Helper()
-	learnt := padPeople(1, 60)
+	learnt := padPeople(1, 90)
 	m, err := fit.Model(fit.Without(FitData(learnt), "twin"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestPADReport(t *testing.T) {
 		t.Errorf("what could not be measured is accepted: %+v", broken)
 	}
 	all := r.Living[0]
-	if all.Presented != 1200 || all.Judged != 1200 || all.BPCER > 0.05 || len(r.Living) != 2 || r.Living[1].Group != "cold" {
+	if all.Presented != 1200 || all.Judged != 1200 || all.BPCER > 0.04 || len(r.Living) != 2 || r.Living[1].Group != "cold" {
 		t.Errorf("living: %+v", r.Living)
 	}
 	if len(paper.Refusers) == 0 || paper.Refusers[0].Check != liveness.Checks[1].Name {

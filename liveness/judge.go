@@ -45,7 +45,7 @@ func (v Verdict) Live() bool {
 
 // Failed names the checks that did not pass, for traces; a check that did not
 // run is named with a question mark. Where each passed and all together did
-// not, it names the one that spoke most against.
+// not, it names the one that spoke most against. Of the kinds of attack it names the one that this is most like.
 func (v Verdict) Failed() []string {
 	var names []string
 	least := -1
@@ -60,15 +60,23 @@ func (v Verdict) Failed() []string {
 			least = i
 		}
 	}
-	for _, r := range v.Known {
-		if r.Ran && !r.Pass() {
-			names = append(names, r.Name)
-		}
+	if r := v.likest(); r.Ran && !r.Pass() {
+		names = append(names, r.Name)
 	}
 	if names == nil && v.Score < 0 && least >= 0 {
 		names = append(names, v.Results[least].Name)
 	}
 	return names
+}
+
+// likest is the kind of attack that this is most like.
+func (v Verdict) likest() (likest Result) {
+	for i, r := range v.Known {
+		if i == 0 || r.Value-r.Min < likest.Value-likest.Min {
+			likest = r
+		}
+	}
+	return likest
 }
 
 var errNotNumber = errors.New("result is not a number")
