@@ -176,7 +176,8 @@ func TestTransact(t *testing.T) {
 	if nsmRaw != 0xc0200a00 {
 		t.Errorf("ioctl %#x", nsmRaw)
 	}
-	if _, err := transact("/dev/null", []byte{1}); !errors.Is(err, unix.ENOTTY) {
+	// An emulator of processors knows no such call and says so before the device can.
+	if _, err := transact("/dev/null", []byte{1}); !errors.Is(err, unix.ENOTTY) && !errors.Is(err, unix.ENOSYS) {
 		t.Errorf("/dev/null: %v", err)
 	}
 	if _, err := transact("/nonexistent", []byte{1}); !errors.Is(err, unix.ENOENT) {
