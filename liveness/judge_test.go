@@ -208,6 +208,9 @@ func TestNothingRefuses(t *testing.T) {
 	if (liveness.Verdict{Results: passed, Score: -0.01}).Live() || !(liveness.Verdict{Results: passed}).Live() {
 		t.Error("what all checks come to does not count")
 	}
+	if (liveness.Verdict{Results: passed, Known: []liveness.Result{{Name: "unlike one", Ran: true, Min: 1, Max: 2}}}).Live() {
+		t.Error("what is like a known attack is alive")
+	}
 	fewer := *liveness.Fitted
 	fewer.Checks = fewer.Checks[1:]
 	other := *liveness.Fitted
