@@ -327,7 +327,7 @@ func (t *Reader) read(topic string, m *mcap.Message) (item Item, ok bool, err er
 		t.label = new(Label)
 		return item, false, errors.Join(decodeStrict(data, t.label), t.label.check())
 	case "/still":
-		f, err := unmarshalPicture(data)
+		f, err := unmarshalImage(data)
 		f.Seq = m.Sequence
 		item.Still = &Still{Label: *t.label, Frame: f}
 		t.label = nil
@@ -346,7 +346,7 @@ func (t *Reader) read(topic string, m *mcap.Message) (item Item, ok bool, err er
 
 // frame joins an image with what its shot said about it.
 func (t *Reader) frame(data []byte, band hal.Band, note frameNote) (*hal.Frame, error) {
-	f, err := unmarshalPicture(data)
+	f, err := unmarshalImage(data)
 	if err != nil {
 		return nil, err
 	}
