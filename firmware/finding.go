@@ -70,10 +70,7 @@ func livenessFound(v *liveness.Verdict) (list []FindingValue) {
 	for _, c := range v.Results {
 		list = append(list, FindingValue{Name: c.Name, Value: c.Value, Min: c.Min, Max: c.Max, Ran: c.Ran, Pass: c.Pass()})
 	}
-	unlike := FindingValue{Name: "unlike known attacks", Value: math.Inf(1), Max: math.NaN(), Ran: len(v.Known) > 0, Pass: true}
-	for _, c := range v.Known { // of which the likest tells
-		unlike.Value = min(unlike.Value, c.Value-c.Min)
-		unlike.Ran, unlike.Pass = unlike.Ran && c.Ran, unlike.Pass && c.Pass()
-	}
+	likest := v.Likest()
+	unlike := FindingValue{Name: "unlike known attacks", Value: likest.Value - likest.Min, Max: math.NaN(), Ran: likest.Ran, Pass: likest.Pass()}
 	return append(list, unlike, FindingValue{Name: "score", Value: v.Score, Max: math.NaN(), Ran: !math.IsInf(v.Score, 0), Pass: v.Score >= 0})
 }

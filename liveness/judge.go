@@ -60,7 +60,7 @@ func (v Verdict) Failed() []string {
 			least = i
 		}
 	}
-	if r := v.likest(); r.Ran && !r.Pass() {
+	if r := v.Likest(); r.Ran && !r.Pass() {
 		names = append(names, r.Name)
 	}
 	if names == nil && v.Score < 0 && least >= 0 {
@@ -69,8 +69,8 @@ func (v Verdict) Failed() []string {
 	return names
 }
 
-// likest is the kind of attack that this is most like.
-func (v Verdict) likest() (likest Result) {
+// Likest is the result of the kind of attack that this is most like, the zero one where there is none.
+func (v Verdict) Likest() (likest Result) {
 	for i, r := range v.Known {
 		if i == 0 || r.Value-r.Min < likest.Value-likest.Min {
 			likest = r

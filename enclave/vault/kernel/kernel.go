@@ -27,7 +27,7 @@ const (
 	GlanceWords = CoarseWords / 2
 	GlanceBytes = 8 * GlanceWords
 	GlanceBlock = Lanes * GlanceBytes
-	RestBytes   = CoarseBytes - GlanceBytes // of the other words, for CopyCoarse
+	RestBytes   = CoarseBytes - GlanceBytes // of the other words, for CopyRest
 )
 
 // Parts is the number of parts of a code that find their shift each by itself. Part p of
