@@ -134,6 +134,7 @@ func TestKinds(t *testing.T) {
 		data = append(data, pale(crowd(20+i, 40, "pale", 0, 0))...)
 		data = append(data, crowd(30+i, 40, "replayed", 3, 9)...) // the code in infrared
 	}
+	data = append(data, crowd(40, 1, "rare", 0, 0)...) // too few to tell what it is like
 	m, err := Model(data)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,9 @@ const (
 	// hundred times, and every value makes its covariance larger (Friedman 1989, "Regularized discriminant analysis").
 	shrinkage = 0.1
 
+	// seen is how often a kind must have been seen: fewer do not tell how thirteen values are distributed.
+	seen = 30
+
 	// blocks are the parts into which the data are cut, one of which at a time is judged by
 	// the others. People follow each other in the data, so few are in two.
 	blocks = 6
@@ -39,6 +42,9 @@ func kinds(m *liveness.Model, data []Presentation) error {
 		return err
 	}
 	for _, name := range species(data) {
+		if len(of[name]) < seen {
+			continue
+		}
 		likely, err := normal(of[name], of[""])
 		if err != nil {
 			return err
