@@ -3,6 +3,7 @@ package eval
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 
@@ -90,8 +91,8 @@ type take struct {
 	palm             palmKey
 	session, capture int
 
-	lock sync.Mutex // guards the wave, which is drawn when the capture is rendered
-	wave *palm.Wave
+	lock   sync.Mutex // guards what is known once the capture was rendered
+	groups []Trait
 }
 
 // attempts is how often a hand may come in until both cameras see its palm, as the device's cues would see to.
@@ -109,7 +110,7 @@ func (t *take) views() (wire.Hand, []wire.View, error) {
 		if rgb, nir, ok := cutter.Crop(w, palm.DrawMisfit(rng)); ok {
 			t.lock.Lock()
 			defer t.lock.Unlock()
-			t.wave = w
+			t.groups = groups(t.palm.hand, w) // and not the wave: a palm's anatomy takes 4 MB
 			return t.palm.hand, []wire.View{rgb, nir}, nil
 		}
 	}
@@ -138,17 +139,17 @@ func (t *take) draw(rng *rand.Rand) *palm.Wave {
 func (t *take) traits() []Trait {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	if t.wave == nil {
-		return nil
-	}
-	p := &t.wave.Pose
-	tilt := max(p.TiltX, -p.TiltX) + max(p.TiltY, -p.TiltY)
+	return t.groups
+}
+
+func groups(hand wire.Hand, w *palm.Wave) []Trait {
+	tilt := math.Abs(w.Pose.TiltX) + math.Abs(w.Pose.TiltY)
 	return []Trait{
-		{"hand", t.palm.hand.String(), int(t.palm.hand)},
-		class("skin tone", t.wave.Anatomy.Tone(), "light", 1./3, "medium", 2./3, "dark"),
-		class("distance", p.Distance, "50 to 75 mm", 75, "75 to 95 mm", 95, "95 to 120 mm"),
+		{"hand", hand.String(), int(hand)},
+		class("skin tone", w.Anatomy.Tone(), "light", 1./3, "medium", 2./3, "dark"),
+		class("distance", w.Pose.Distance, "50 to 75 mm", 75, "75 to 95 mm", 95, "95 to 120 mm"),
 		class("tilt", tilt, "under 5°", 5, "5° to 10°", 10, "over 10°"),
-		class("temperature", t.wave.Condition.Cold, "warm", 1./3, "cool", 2./3, "cold"),
+		class("temperature", w.Condition.Cold, "warm", 1./3, "cool", 2./3, "cold"),
 	}
 }
 

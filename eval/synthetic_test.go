@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"testing"
+	"weak"
 
 	"volar/enclave/vault/matcher"
 	"volar/wire"
@@ -182,4 +184,24 @@ func FuzzReadFillers(f *testing.F) {
 			t.Fatalf("%d bytes of templates in %d bytes", len(out), len(b))
 		}
 	})
+}
+
+// A large set holds no palm for longer than its captures are asked for: an anatomy takes 4 MB.
+func TestSamplesForgetTheirPalms(t *testing.T) {
+	people := NewSynthetic(1)
+	samples, err := people.Samples(18, SyntheticBands, everything(t), wire.Left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := weak.Make(people.anatomy(palmKey{0, wire.Left}))
+	for i := 0; i < len(samples); i += 2 * capturesPerVisit {
+		if _, _, err := samples[i].Views(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	if first.Value() != nil {
+		t.Error("a palm that was rendered long ago is still held")
+	}
+	runtime.KeepAlive(samples)
 }
