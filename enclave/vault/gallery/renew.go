@@ -11,7 +11,7 @@ import (
 
 // What an order to renew a tenant's codes, or its execution, is refused for.
 var (
-	ErrRenewal = errors.New("the order to renew is not the operator's, or older than the codes that the tenant has")
+	ErrRenewal = errors.New("the order to renew its codes is refused")
 	ErrPapers  = errors.New("the store does not take the receipts of those who were deleted before")
 )
 
@@ -31,13 +31,13 @@ func (s *shelf) order(signed []byte) error {
 	}
 	o, err := renewal.Parse(signed, s.Operator[:])
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRenewal, err)
+		return fmt.Errorf("%w: with the key of operator %x: %w", ErrRenewal, s.Operator[:8], err)
 	}
 	if o.Tenant != s.Name {
 		return fmt.Errorf("%w: it is of tenant %s", ErrRenewal, o.Tenant)
 	}
 	if o.Generation < s.codes.generation {
-		return fmt.Errorf("%w: generation %d, it has %d", ErrRenewal, o.Generation, s.codes.generation)
+		return fmt.Errorf("%w: it is of generation %d, the codes are of %d", ErrRenewal, o.Generation, s.codes.generation)
 	}
 	s.ordered = o.Generation
 	return nil
