@@ -16,11 +16,13 @@ func newRenewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "renew --tenant NAME --operator-key FILE --generation N",
 		Short: "Order that a tenant's palms be coded under a new key",
-		Long: `renew prints the order, signed by the tenant's operator, that goes into the vault's configuration
-as it stands there:
+		Long: `renew prints the order, signed by the tenant's operator, as the line that goes into the vault's
+configuration, among those of the tenant:
 
   [[tenants]]
-  renewal = "..."
+  name = "acme"
+  operator = "8f..."
+  renewal = "0oRD..." # tenant acme, generation 2
 
 A vault that starts with an order of a higher generation than its codes have deletes everybody who
 is enrolled at this tenant, leaves a receipt for each in the store, and draws a new key. People must
@@ -58,5 +60,7 @@ func renew(c *cobra.Command, tenant, operator string, generation uint64) error {
 		Generation uint64 `json:"generation"`
 		Renewal    string `json:"renewal"`
 	}{tenant, generation, base64.StdEncoding.EncodeToString(order)}
-	return show(c, result, func(w io.Writer) { fmt.Fprintf(w, "renewal = %q\n", result.Renewal) })
+	return show(c, result, func(w io.Writer) {
+		fmt.Fprintf(w, "renewal = %q # tenant %s, generation %d\n", result.Renewal, tenant, generation)
+	})
 }

@@ -15,7 +15,7 @@ func TestRenew(t *testing.T) {
 	key := keyFile(t, t.TempDir())
 	line, _ := palmctl(t, exitDone, "renew", "--tenant", "acme", "--operator-key", key, "--generation", "2")
 	var text string
-	if _, err := fmt.Sscanf(line, "renewal = %q\n", &text); err != nil {
+	if _, err := fmt.Sscanf(line, "renewal = %q # tenant acme, generation 2\n", &text); err != nil {
 		t.Fatalf("%q: %v", line, err)
 	}
 	b, err := base64.StdEncoding.DecodeString(text)

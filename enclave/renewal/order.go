@@ -46,7 +46,7 @@ func (o Order) check() error {
 		return err
 	}
 	if o.Generation == 0 {
-		return fmt.Errorf("%w: generation 0", ErrMalformed)
+		return fmt.Errorf("%w: generation 0, which is the plain codes; 1 and up", ErrMalformed)
 	}
 	return nil
 }
