@@ -22,13 +22,13 @@ import (
 	"volar/wire/link"
 )
 
-// device opens sessions with the stack's vault.
-func device(ctx context.Context, s *stack.Stack) (func(context.Context) (*link.Session, error), error) {
+// device opens a tenant's sessions with the stack's vault.
+func device(s *stack.Stack, tenant string) (func(context.Context) (*link.Session, error), error) {
 	key, err := link.GenerateKey()
 	if err != nil {
 		return nil, err
 	}
-	unit, err := s.Unit("test", key.Public())
+	unit, err := s.UnitOf(tenant, "test", key.Public())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func TestStackSurvivesItsVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	dial, err := device(ctx, s)
+	dial, err := device(s, stack.Tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestStackSurvivesItsVault(t *testing.T) {
 					return
 				default:
 				}
-				if a, err := identifyOnce(ctx, s, uint64(i)); err == nil && (a.Status != wire.Accepted || a.Person != persons[i]) {
+				if a, err := identifyOnce(ctx, s, stack.Tenant, uint64(i)); err == nil && (a.Status != wire.Accepted || a.Person != persons[i]) {
 					t.Errorf("person %d was answered %v", i, a.Status)
 					return
 				}
@@ -182,8 +182,8 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // identifyOnce is a device that comes, shows a palm, and goes.
-func identifyOnce(ctx context.Context, s *stack.Stack, palm uint64) (wire.Answer, error) {
-	dial, err := device(ctx, s)
+func identifyOnce(ctx context.Context, s *stack.Stack, tenant string, palm uint64) (wire.Answer, error) {
+	dial, err := device(s, tenant)
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -201,10 +201,10 @@ func recogniseAll(ctx context.Context, t *testing.T, s *stack.Stack, persons []w
 	var devices sync.WaitGroup
 	for i := range 2 * len(persons) {
 		devices.Go(func() {
-			a, err := identifyOnce(ctx, s, uint64(i))
+			a, err := identifyOnce(ctx, s, stack.Tenant, uint64(i))
 			for err != nil && ctx.Err() == nil { // while the vault is being started
 				time.Sleep(50 * time.Millisecond)
-				a, err = identifyOnce(ctx, s, uint64(i))
+				a, err = identifyOnce(ctx, s, stack.Tenant, uint64(i))
 			}
 			want := wire.Answer{}
 			if i < len(persons) {

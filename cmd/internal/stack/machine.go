@@ -107,8 +107,8 @@ func digest(s string) (d [32]byte, err error) {
 	return [32]byte(b), nil
 }
 
-// policy writes what the tenant's devices accept: this vault on this machine.
-func (s *Stack) policy() error {
+// policy writes what a tenant's devices accept: this vault on this machine.
+func (s *Stack) policy(tenant string) error {
 	measurement, boot, err := s.facts.parse()
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (s *Stack) policy() error {
 	}
 	now := time.Now()
 	b, err := attest.SignPolicy(attest.Policy{
-		Tenant: Tenant, Version: 1, NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(credentialFor).Unix(),
+		Tenant: tenant, Version: 1, NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(credentialFor).Unix(),
 		Vaults:      []attest.Vault{{Measurement: measurement}},
 		Development: true,
 		TPM:         &attest.TPM{Keys: [][32]byte{key}, Boot: [][32]byte{boot.Digest()}},
@@ -127,5 +127,5 @@ func (s *Stack) policy() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.path("policy"), b, 0o600)
+	return os.WriteFile(s.path(tenant+".policy"), b, 0o600)
 }

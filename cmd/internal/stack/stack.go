@@ -28,7 +28,7 @@ import (
 	"volar/wire"
 )
 
-// Tenant is the only tenant of a stack.
+// Tenant is the tenant of a stack, and the only one unless Options.Config names more.
 const Tenant = "demo"
 
 const (
@@ -45,6 +45,7 @@ type Options struct {
 	Log io.Writer // what the processes say; nil is nowhere
 
 	Updates string // folder of a repository of bundles that the host serves; "" is none
+	Config  string // follows in the vault's configuration: more about the tenant, more tenants
 }
 
 // Stack is a running host with its vault.
@@ -116,7 +117,7 @@ func (s *Stack) establish() error {
 		return fmt.Errorf("%s: %w", s.path("release.key"), err)
 	}
 	public := hex.EncodeToString(s.operator.Public().(ed25519.PublicKey))
-	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n", Tenant, public)
+	config := fmt.Sprintf("[[tenants]]\nname = %q\noperator = %q\n%s", Tenant, public, s.options.Config)
 	return os.WriteFile(s.path("vault.toml"), []byte(config), 0o600)
 }
 
@@ -189,22 +190,28 @@ func (s *Stack) Host() int { return s.host.Process.Pid }
 // Unit provisions a device: it signs the device's key and returns the
 // configuration that the device starts with.
 func (s *Stack) Unit(name string, device [32]byte) (*uplink.Config, error) {
+	return s.UnitOf(Tenant, name, device)
+}
+
+// UnitOf provisions a device of any tenant that has the stack's operator. The policy of
+// the tenant's devices is in TENANT.policy.
+func (s *Stack) UnitOf(tenant, name string, device [32]byte) (*uplink.Config, error) {
 	credential, err := wire.SignCredential(wire.Credential{
-		Tenant: Tenant, Device: device, NotAfter: time.Now().Add(credentialFor).Unix(),
+		Tenant: tenant, Device: device, NotAfter: time.Now().Add(credentialFor).Unix(),
 	}, s.operator)
 	if err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
-	if err := s.policy(); err != nil {
+	if err := s.policy(tenant); err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
 	return &uplink.Config{
 		Unit:        name,
-		Tenant:      Tenant,
+		Tenant:      tenant,
 		Host:        s.Address,
 		Credential:  hex.EncodeToString(credential),
 		Operator:    hex.EncodeToString(s.operator.Public().(ed25519.PublicKey)),
-		Policy:      s.path("policy"),
+		Policy:      s.path(tenant + ".policy"),
 		Development: true,
 	}, nil
 }

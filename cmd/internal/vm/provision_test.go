@@ -135,7 +135,7 @@ func (h *house) plan(t *testing.T, serial, build string) string {
 	h.write(t, name, fmt.Appendf(nil, `site = "bench"
 tenant = %q
 gateway = %q
-policy = "vault/policy"
+policy = "vault/demo.policy"
 operator_key = "operator.pem"
 certificate_days = 1
 technician_key = "technician.pem"
