@@ -21,10 +21,11 @@ import (
 )
 
 // Fillers are the left palms of synthetic people as templates, kept in a file
-// that README.md describes. The file belongs to one seed, and to one generator and matcher:
+// that README.md describes. The file belongs to one seed and scheme, and to one generator and matcher:
 // its name and head hold a hash of what they make of two palms.
 type Fillers struct {
 	people *Synthetic
+	scheme *matcher.Scheme
 	file   *os.File
 	path   string
 	n      int   // palms in the file
@@ -46,9 +47,9 @@ var ErrFillers = errors.New("not a file of synthetic palms, or damaged: delete i
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// OpenFillers opens, or begins, the file of a seed in a folder.
-func OpenFillers(dir string, people *Synthetic) (*Fillers, error) {
-	f := &Fillers{people: people}
+// OpenFillers opens, or begins, the file in a folder of people whose palms are coded in a scheme; nil is the plain one.
+func OpenFillers(dir string, people *Synthetic, scheme *matcher.Scheme) (*Fillers, error) {
+	f := &Fillers{people: people, scheme: scheme}
 	print, err := f.fingerprint()
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (f *Fillers) render(i int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := matcher.Encode(hand, views)
+	c, err := f.scheme.Encode(hand, views)
 	if err != nil {
 		return nil, fmt.Errorf("eval: synthetic palm %d: %w", i, err)
 	}

@@ -88,7 +88,7 @@ func Identify(ctx context.Context, gallery, probes []Sample, fillers *Fillers, f
 		p := matcher.NewProbe(c)
 		defer p.Wipe()
 		ready := time.Now()
-		found, err := g.search(p, mate)
+		found, err := g.search(p, mate, &o)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func first(samples []Sample, k int) []Sample {
 
 // search does what search.Index.Search does, step by step: the stages' short
 // list, the nearest capture of each palm on it, and the decision, with and without the mate.
-func (g *pool) search(p *matcher.Probe, mate wire.Person) (f Found, err error) {
+func (g *pool) search(p *matcher.Probe, mate wire.Person, o *Options) (f Found, err error) {
 	x := g.index[p.Hand()]
 	if x == nil {
 		return f, fmt.Errorf("eval: no %v palm is enrolled", p.Hand())
@@ -150,7 +150,7 @@ func (g *pool) search(p *matcher.Probe, mate wire.Person) (f Found, err error) {
 	}
 	compared := g.captures[p.Hand()]
 	for i, rate := range FalsePositiveRates {
-		policy := matcher.Policy{FPIR: rate.Rate}
+		policy := o.policy(rate.Rate)
 		d := &f.Decided[i]
 		r := matcher.Decide(with, compared, policy)
 		d.Named, d.Wrong, d.Ambiguous = r.Found && r.Person == mate, r.Found && r.Person != mate, r.Ambiguous

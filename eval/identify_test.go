@@ -14,7 +14,7 @@ import (
 func searched(t *testing.T, size int) (*Searches, error) {
 	t.Helper()
 	people := NewSynthetic(5)
-	fillers, err := OpenFillers(t.TempDir(), people)
+	fillers, err := OpenFillers(t.TempDir(), people, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

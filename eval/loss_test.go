@@ -20,6 +20,7 @@ var (
 	lossProbe    = flag.String("loss.probe", "session=2", "selector of the probes")
 	lossEnrol    = flag.Int("loss.enrol", 3, "captures of a palm that are enrolled")
 	lossFillers  = flag.Int("loss.fillers", 5000, "synthetic palms that the gallery is filled up with")
+	lossTenant   = flag.String("loss.tenant", "", "code everything in the renewable scheme of a tenant of this name")
 	lossCache    = flag.String("loss.cache", "", "folder of the synthetic palms, as palmsim eval --cache")
 )
 
@@ -35,7 +36,11 @@ func TestFirstStageLoss(t *testing.T) {
 		t.Skip("run with -loss.manifest and -loss.bands")
 	}
 	gallery, probes := lossSamples(t)
-	r := &run{options: Options{Enrol: *lossEnrol, Workers: runtime.GOMAXPROCS(0)},
+	o := Options{Enrol: *lossEnrol, Workers: runtime.GOMAXPROCS(0)}
+	if *lossTenant != "" {
+		o.Scheme = matcher.NewScheme(TenantKey(*lossTenant))
+	}
+	r := &run{options: o,
 		failed: map[string]bool{}, poor: map[string]bool{}, inGallery: map[string]bool{}, inProbes: map[string]bool{}}
 	if err := r.enrol(t.Context(), first(gallery, *lossEnrol)); err != nil {
 		t.Fatal(err)
@@ -75,7 +80,7 @@ func TestFirstStageLoss(t *testing.T) {
 				continue
 			}
 			lost[n]++
-			if (matcher.Policy{FPIR: 1e-3}).Accepts(near.Score, palms**lossEnrol) {
+			if o.policy(1e-3).Accepts(near.Score, palms**lossEnrol) {
 				named[n]++
 			}
 			if palms == 1_000_000 {
@@ -137,7 +142,7 @@ func lossFill(t *testing.T, r *run, x *search.Index) map[string]wire.Person {
 	if *lossFillers == 0 {
 		return mates
 	}
-	fillers, err := OpenFillers(*lossCache, NewSynthetic(1))
+	fillers, err := OpenFillers(*lossCache, NewSynthetic(1), r.options.Scheme)
 	if err != nil {
 		t.Fatal(err)
 	}

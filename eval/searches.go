@@ -92,7 +92,7 @@ func NewSearchReport(what Selection, s *Searches, took time.Duration) (*SearchRe
 		at.Passing = below(strangers, at.Threshold)
 		at.FNIR, at.FNIRBounds, _ = share(func(f *Found) bool { return f.Mate >= at.Threshold || f.Mate >= f.Other })
 		r.FNIR[rate.Name] = at
-		p := PolicyRates{Threshold: matcher.Policy{FPIR: rate.Rate}.Threshold(s.Found[0].Bands, s.Captures)}
+		p := PolicyRates{Threshold: matcher.Policy{FPIR: rate.Rate, Renewable: what.Tenant != ""}.Threshold(s.Found[0].Bands, s.Captures)}
 		p.FPIR, p.FPIRBounds, _ = share(func(f *Found) bool { return f.Decided[i].Stranger })
 		p.FNIR, p.FNIRBounds, _ = share(func(f *Found) bool { return !f.Decided[i].Named })
 		_, _, p.Wrong = share(func(f *Found) bool { return f.Decided[i].Wrong })

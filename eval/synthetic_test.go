@@ -66,7 +66,7 @@ func TestFillers(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *Fillers {
 		t.Helper()
-		f, err := OpenFillers(dir, NewSynthetic(3))
+		f, err := OpenFillers(dir, NewSynthetic(3), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,17 +118,17 @@ func TestFillers(t *testing.T) {
 		t.Errorf("four of three palms: %v", err)
 	}
 	swapRecords(t, f.path)
-	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
+	if _, err := OpenFillers(dir, NewSynthetic(3), nil); !errors.Is(err, ErrFillers) {
 		t.Errorf("two palms in each other's place: %v", err)
 	}
 	swapRecords(t, f.path)
 	flipByte(t, f.path, fillersHead+recordHead+100)
-	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
+	if _, err := OpenFillers(dir, NewSynthetic(3), nil); !errors.Is(err, ErrFillers) {
 		t.Errorf("a damaged palm: %v", err)
 	}
 	flipByte(t, f.path, fillersHead+recordHead+100)
 	flipByte(t, f.path, 20)
-	if _, err := OpenFillers(dir, NewSynthetic(3)); !errors.Is(err, ErrFillers) {
+	if _, err := OpenFillers(dir, NewSynthetic(3), nil); !errors.Is(err, ErrFillers) {
 		t.Errorf("a damaged head: %v", err)
 	}
 }

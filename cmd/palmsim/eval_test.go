@@ -109,16 +109,22 @@ func TestEvalSynthetic(t *testing.T) {
 func TestEvalIdentify(t *testing.T) {
 	cache := t.TempDir()
 	page := filepath.Join(cache, "report.html")
-	for range 2 { // the second finds its fillers in the cache
-		out, _, code := evalOf("--synthetic", "2", "--probe", "capture=4", "--identify", "--gallery-size", "5", "--cache", cache, "--json", "-", "--html", page)
+	thresholds := map[float64]bool{}
+	for _, tenant := range []string{"", "", "A"} { // the second finds its fillers in the cache, the third has codes of its own
+		out, _, code := evalOf("--synthetic", "2", "--probe", "capture=4", "--identify", "--gallery-size", "5", "--cache", cache, "--tenant", tenant, "--json", "-", "--html", page)
 		var report struct {
 			Palms, Searches int
 			RankOne         float64 `json:"rank_one"`
 			FNIR            map[string]struct{ FNIR float64 }
+			Policy          map[string]struct{ Threshold float64 }
 		}
 		if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Palms != 5 || report.Searches != 2 || report.RankOne != 1 || len(report.FNIR) != 3 {
 			t.Errorf("exit %d, %s, report %+v, %v", code, out, report, err)
 		}
+		thresholds[report.Policy["1e-3"].Threshold] = true
+	}
+	if kept, err := os.ReadDir(cache); err != nil || len(kept) != 3 || len(thresholds) != 2 { // two files of fillers and the page
+		t.Errorf("%d files are kept (%v), thresholds %v", len(kept), err, thresholds)
 	}
 	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("</html>")) {
 		t.Errorf("page of %d bytes, %v", len(html), err)

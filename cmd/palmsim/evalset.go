@@ -28,8 +28,6 @@ func (f *evalFlags) check() error {
 		return errors.New("eval: --manifest needs --bands, what the set calls each band: rgb=NAME,nir=NAME")
 	case f.unlink > 0 && (f.identify || f.what.Tenant != "" || f.html != ""):
 		return errors.New("eval: --unlinkable measures between tenants of its own and writes no page: leave --identify, --tenant and --html away")
-	case f.identify && f.what.Tenant != "":
-		return errors.New("eval: --tenant measures comparisons: leave --identify away")
 	case f.identify != (f.gallerySize > 0):
 		return errors.New("eval: --identify and --gallery-size need each other")
 	}
@@ -117,7 +115,7 @@ func (f *evalFlags) search(ctx context.Context, set *evalSet, o eval.Options) (*
 		}
 		folder = filepath.Join(base, "volar")
 	}
-	fillers, err := eval.OpenFillers(folder, set.people)
+	fillers, err := eval.OpenFillers(folder, set.people, o.Scheme)
 	if err != nil {
 		return nil, err
 	}
