@@ -19,7 +19,8 @@ import (
 // Scheme is the plain one.
 //
 // The filters of each band are those of the plain scheme with orientations,
-// wavelengths and phases drawn anew, and in another order. A template's bits are
+// wavelengths and phases drawn anew. Each takes the plane of the plain filter whose orientation is nearest, because
+// a search begins with some of the planes, and those were chosen by what plain ones show. A template's bits are
 // permuted, and those that can be relied upon are flipped or not. README.md says what this
 // protects and what it does not. A Scheme is a secret.
 type Scheme struct {
@@ -45,23 +46,28 @@ func NewScheme(key [32]byte) *Scheme {
 		}
 		draw := rand.New(rand.NewChaCha8([32]byte(seed)))
 		i := bandIndex(band)
-		s.taps[i], s.layout[i] = filtersOf(drawGabors(draw)), drawLayout(draw)
+		g, drawn := drawGabors(draw)
+		s.taps[i], s.layout[i] = filtersOf(g), drawLayout(draw, drawn)
 	}
 	return s
 }
 
-func drawGabors(draw *rand.Rand) (g [planes]gabor) {
+// drawGabors draws the filters of the planes, and in which order a stored template has these.
+func drawGabors(draw *rand.Rand) (g [planes]gabor, order [planes]int) {
 	const step = 180.0 / planes
 	first := step * draw.Float64()
+	nearest := int(math.Round(first / step)) // of the plain filters, to the first
 	for i, k := range draw.Perm(planes) {
+		plane := (i + nearest) % planes
 		off := float64(jitter * float64(2*draw.Float64()-1))
-		g[k] = gabor{
+		order[plane] = k
+		g[plane] = gabor{
 			angle:  (first + float64(step*float64(i)) + off) * math.Pi / 180,
 			length: leastWave + float64((mostWave-leastWave)*draw.Float64()),
 			phase:  2 * math.Pi * draw.Float64(),
 		}
 	}
-	return g
+	return g, order
 }
 
 // filters are the taps to use for a band.
@@ -82,12 +88,19 @@ type layout struct {
 	flip [codeBits / 8]byte
 }
 
-func drawLayout(draw *rand.Rand) (l layout) {
-	for i, to := range draw.Perm(codeBits) {
-		l.to[i] = uint16(to)
+// drawLayout draws the layout of a template that has its planes in an order.
+func drawLayout(draw *rand.Rand, order [planes]int) (l layout) {
+	to := draw.Perm(codeBits)
+	var flip [codeBits / 8]byte
+	for i := 0; i < len(flip); i += 8 {
+		binary.LittleEndian.PutUint64(flip[i:], draw.Uint64())
 	}
-	for i := 0; i < len(l.flip); i += 8 {
-		binary.LittleEndian.PutUint64(l.flip[i:], draw.Uint64())
+	const bits = cells * cells // of a plane
+	for plane, k := range order {
+		for i := range bits {
+			l.to[plane*bits+i] = uint16(to[k*bits+i])
+		}
+		copy(l.flip[plane*bits/8:][:bits/8], flip[k*bits/8:])
 	}
 	return l
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"volar/wire"
@@ -103,6 +105,24 @@ func TestSchemeTemplatesShareNothing(t *testing.T) {
 	}
 	if share := float64(same) / float64(n); share < 0.45 || share > 0.55 {
 		t.Errorf("%.3f of %d bits agree, want a half", share, n)
+	}
+}
+
+// A plane under a key shows lines of about the directions that it shows plainly, and every key has another order of storing them.
+func TestSchemeKeepsDirections(t *testing.T) {
+	const step = math.Pi / planes
+	orders := map[[planes]int]bool{}
+	for seed := range uint64(200) {
+		g, order := drawGabors(rand.New(rand.NewPCG(seed, 0)))
+		orders[order] = true
+		for k := range g {
+			if off := math.Remainder(g[k].angle-step*float64(k), math.Pi); math.Abs(off) > step/2+jitter*math.Pi/180+1e-9 {
+				t.Errorf("seed %d: plane %d is turned by %.0f degrees", seed, k, off*180/math.Pi)
+			}
+		}
+	}
+	if len(orders) < 100 {
+		t.Errorf("%d orders of planes in 200 schemes", len(orders))
 	}
 }
 
