@@ -73,6 +73,12 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		o.Log = io.Discard
 	}
 	s := &Stack{options: o}
+	for _, name := range []string{"palmhost", "palmlaunch", "palmvault"} {
+		// Also for go test: it takes an old result for good unless a file has changed that the test has looked at.
+		if _, err := os.Stat(s.program(name)); err != nil {
+			return nil, fmt.Errorf("stack: %w", err)
+		}
+	}
 	if err := s.establish(); err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
