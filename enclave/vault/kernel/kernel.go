@@ -27,7 +27,7 @@ const (
 	GlanceWords = CoarseWords / 2
 	GlanceBytes = 8 * GlanceWords
 	GlanceBlock = Lanes * GlanceBytes
-	RestBytes   = CoarseBytes - GlanceBytes // of the other words, for CopyRest
+	RestBytes   = CoarseBytes - GlanceBytes // of the other words, for Gather
 )
 
 // Parts is the number of parts of a code that find their shift each by itself. Part p of
@@ -75,26 +75,6 @@ func SetGlance(blocks []byte, i int, code *[CoarseWords]uint64) {
 	block := blocks[i/Lanes*GlanceBlock:][:GlanceBlock]
 	for w, v := range code[:GlanceWords] {
 		binary.LittleEndian.PutUint64(block[64*w+8*(i%Lanes):], v)
-	}
-}
-
-// CopyGlance and CopyRest together write palm i of a gallery: its first words from palm j of one for Glance, the
-// others from RestBytes of bytes.
-func CopyGlance(to []byte, i int, glances []byte, j int) {
-	block := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:])
-	glance := (*[GlanceBlock]byte)(glances[j/Lanes*GlanceBlock:])
-	i, j = 8*(i%Lanes)&(64-8), 8*(j%Lanes)&(64-8) // in terms that leave no bound to check
-	for w := range GlanceWords {
-		*(*[8]byte)(block[64*w+i:]) = *(*[8]byte)(glance[64*w+j:])
-	}
-}
-
-// CopyRest is the other half of CopyGlance.
-func CopyRest(to []byte, i int, rest []byte) {
-	block, words := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:]), (*[RestBytes]byte)(rest)
-	i = 8 * (i % Lanes) & (64 - 8)
-	for w := range GlanceWords {
-		*(*[8]byte)(block[64*(GlanceWords+w)+i:]) = *(*[8]byte)(words[8*w:])
 	}
 }
 

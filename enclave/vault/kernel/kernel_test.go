@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -85,24 +86,34 @@ func glances(rows [][CoarseWords]uint64) []byte {
 	return blocks
 }
 
-// A palm that is put together of both halves of its words reads as it was, and its neighbours stay.
-func TestCopyHalves(t *testing.T) {
-	rows, _ := gallery(source(5), 24)
-	from, to := glances(rows), make([]byte, 2*CoarseBlock)
-	for i := range 16 {
-		j := i * 11 % len(rows)
-		var rest []byte
-		for _, w := range rows[j][GlanceWords:] {
+// Palms that are gathered read as they were, and what is beside them stays.
+func TestGather(t *testing.T) {
+	rows, _ := gallery(source(5), 72)
+	from, rest := glances(rows), []byte(nil)
+	for _, row := range rows {
+		for _, w := range row[GlanceWords:] {
 			rest = binary.LittleEndian.AppendUint64(rest, w)
 		}
-		CopyGlance(to, i, from, j)
-		CopyRest(to, i, rest)
-		for k := range i + 1 {
-			if GetCoarse(to, k) != rows[k*11%len(rows)] {
-				t.Fatalf("after %d copies palm %d reads as another", i+1, k)
+	}
+	each(t, func(t *testing.T) {
+		for _, n := range []int{0, 1, 7, 8, 9, 31, 40} {
+			to, slots := bytes.Repeat([]byte{0xa5}, 6*CoarseBlock), make([]uint32, n)
+			for i := range slots {
+				slots[i] = uint32(i * 31 % len(rows))
+			}
+			Gather(to, slots, from, rest)
+			for i, slot := range slots {
+				if GetCoarse(to, i) != rows[slot] {
+					t.Fatalf("of %d palms, %d reads as another", n, i)
+				}
+			}
+			for i := n; i < 48; i++ {
+				if GetCoarse(to, i)[i%CoarseWords] != 0xa5a5a5a5a5a5a5a5 {
+					t.Fatalf("after %d palms, lane %d was written", n, i)
+				}
 			}
 		}
-	}
+	})
 }
 
 // Lengths that do not fit panic before any assembly runs, which would not notice.
@@ -114,8 +125,9 @@ func TestMisusePanics(t *testing.T) {
 		"coarse, half a block":       func() { Coarse(out[:4], block[:512], probe) },
 		"coarse, too few scores":     func() { Coarse(out[:7], block, probe) },
 		"glance, half a block":       func() { Glance(out[:4], block[:256], probe) },
-		"copy, beyond the block":     func() { CopyGlance(block, 8, block, 0) },
-		"copy, half of the rest":     func() { CopyRest(block, 0, block[:RestBytes/2]) },
+		"gather, beyond the blocks":  func() { Gather(block, make([]uint32, 9), block, block) },
+		"gather, no such slot":       func() { Gather(block, []uint32{16}, block, make([]byte, 17*RestBytes)) },
+		"gather, no such row":        func() { Gather(block, []uint32{8}, block, block[:8*RestBytes]) },
 		"move, beyond the side":      func() { Move(new(Moved), new(Code), Side) },
 		"differ, half a group":       func() { Differ(out[:4], make([]byte, GroupBytes/2), &code) },
 		"differ, too many numbers":   func() { Differ(make([]uint16, 9), make([]byte, GroupBytes), &code) },

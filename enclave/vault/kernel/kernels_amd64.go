@@ -9,6 +9,9 @@ func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 func glanceAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape
+func gatherAVX512(to *byte, slots *uint32, n int, glances *byte, rest *byte)
+
+//go:noescape
 func fineAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 
 //go:noescape

@@ -39,6 +39,18 @@ func glance(out []uint16, blocks []byte, probe []Variant) {
 	}
 }
 
+func gather(to []byte, slots []uint32, glances, rest []byte) {
+	if active != AVX512 {
+		gatherPlain(to, slots, glances, rest)
+		return
+	}
+	n := len(slots) / Lanes
+	if n > 0 {
+		gatherAVX512(&to[0], &slots[0], n, &glances[0], &rest[0])
+	}
+	gatherPlain(to[n*CoarseBlock:], slots[n*Lanes:], glances, rest)
+}
+
 func fine(out []uint16, blocks []byte, probe []FineVariant) {
 	switch active {
 	case AVX512:

@@ -19,6 +19,9 @@ func glance(out []uint16, blocks []byte, probe []Variant) {
 	coarseNEON(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), GlanceWords)
 }
 
+// gather moves words and has nothing to count.
+func gather(to []byte, slots []uint32, glances, rest []byte) { gatherPlain(to, slots, glances, rest) }
+
 func fine(out []uint16, blocks []byte, probe []FineVariant) {
 	if active == Plain {
 		finePlain(out, blocks, probe)

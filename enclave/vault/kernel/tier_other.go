@@ -12,6 +12,9 @@ func glance(out []uint16, blocks []byte, probe []Variant) {
 	coarsePlain(out, blocks, probe, GlanceWords)
 }
 
+// gather moves words and has nothing to count.
+func gather(to []byte, slots []uint32, glances, rest []byte) { gatherPlain(to, slots, glances, rest) }
+
 func fine(out []uint16, blocks []byte, probe []FineVariant) { finePlain(out, blocks, probe) }
 
 func below(out []uint32, scores []uint16, bound uint16) int { return belowPlain(out, scores, bound) }

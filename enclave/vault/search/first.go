@@ -82,15 +82,9 @@ func (s *scratch) scoreTile(l *lane, at int) (slots []uint32, scores []uint16) {
 	kernel.Glance(glances, codes, s.codes.glance)
 	glances = glances[:min(len(glances), len(s.index.palms)-first)]
 	slots = least(t.slots[:], glances, min(s.plan.near, len(glances)))
-	for _, i := range slots {
-		kernel.Prefetch(rest[i*kernel.RestBytes:][:kernel.RestBytes])
-	}
-	for j, i := range slots {
-		kernel.CopyGlance(t.blocks[:], j, codes, int(i))
-	}
-	for j, i := range slots { // what was asked for has come by now
-		kernel.CopyRest(t.blocks[:], j, rest[i*kernel.RestBytes:])
-		slots[j] = uint32(first) + i
+	kernel.Gather(t.blocks[:], slots, codes, rest)
+	for j := range slots {
+		slots[j] += uint32(first)
 	}
 	blocks := (len(slots) + kernel.Lanes - 1) / kernel.Lanes
 	kernel.Coarse(t.scores[:blocks*kernel.Lanes], t.blocks[:blocks*kernel.CoarseBlock], s.codes.coarse)

@@ -191,11 +191,13 @@ func (g *gallery) holds(c *matcher.Capture) bool {
 }
 
 // coarseCode reads a palm's coarse code.
-func (x *Index) coarseCode(slot int) [kernel.CoarseWords]uint64 {
-	var block [kernel.CoarseBlock]byte
-	kernel.CopyGlance(block[:], 0, x.glance.At(slot/kernel.Lanes), slot%kernel.Lanes)
-	kernel.CopyRest(block[:], 0, x.rest.At(slot))
-	return kernel.GetCoarse(block[:], 0)
+func (x *Index) coarseCode(slot int) (code [kernel.CoarseWords]uint64) {
+	glance, rest := x.glance.At(slot/kernel.Lanes), x.rest.At(slot)
+	for w := range kernel.GlanceWords {
+		code[w] = binary.LittleEndian.Uint64(glance[64*w+8*(slot%kernel.Lanes):])
+		code[kernel.GlanceWords+w] = binary.LittleEndian.Uint64(rest[8*w:])
+	}
+	return code
 }
 
 // An index after any puts and removals answers as one that was made anew.

@@ -34,6 +34,7 @@ type vec = reg.VecVirtual
 func main() {
 	coarse512("coarseAVX512", coarseWords)
 	coarse512("glanceAVX512", glanceWords)
+	gather512()
 	fine512()
 	differ512()
 	below512()
