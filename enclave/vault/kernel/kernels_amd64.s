@@ -2,6 +2,92 @@
 
 #include "textflag.h"
 
+DATA upTo16<>+0(SB)/1, $0x00
+DATA upTo16<>+1(SB)/1, $0x01
+DATA upTo16<>+2(SB)/1, $0x02
+DATA upTo16<>+3(SB)/1, $0x03
+DATA upTo16<>+4(SB)/1, $0x04
+DATA upTo16<>+5(SB)/1, $0x05
+DATA upTo16<>+6(SB)/1, $0x06
+DATA upTo16<>+7(SB)/1, $0x07
+DATA upTo16<>+8(SB)/1, $0x08
+DATA upTo16<>+9(SB)/1, $0x09
+DATA upTo16<>+10(SB)/1, $0x0a
+DATA upTo16<>+11(SB)/1, $0x0b
+DATA upTo16<>+12(SB)/1, $0x0c
+DATA upTo16<>+13(SB)/1, $0x0d
+DATA upTo16<>+14(SB)/1, $0x0e
+DATA upTo16<>+15(SB)/1, $0x0f
+GLOBL upTo16<>(SB), RODATA|NOPTR, $16
+
+DATA nibbleCounts<>+0(SB)/1, $0x00
+DATA nibbleCounts<>+1(SB)/1, $0x01
+DATA nibbleCounts<>+2(SB)/1, $0x01
+DATA nibbleCounts<>+3(SB)/1, $0x02
+DATA nibbleCounts<>+4(SB)/1, $0x01
+DATA nibbleCounts<>+5(SB)/1, $0x02
+DATA nibbleCounts<>+6(SB)/1, $0x02
+DATA nibbleCounts<>+7(SB)/1, $0x03
+DATA nibbleCounts<>+8(SB)/1, $0x01
+DATA nibbleCounts<>+9(SB)/1, $0x02
+DATA nibbleCounts<>+10(SB)/1, $0x02
+DATA nibbleCounts<>+11(SB)/1, $0x03
+DATA nibbleCounts<>+12(SB)/1, $0x02
+DATA nibbleCounts<>+13(SB)/1, $0x03
+DATA nibbleCounts<>+14(SB)/1, $0x03
+DATA nibbleCounts<>+15(SB)/1, $0x04
+DATA nibbleCounts<>+16(SB)/1, $0x00
+DATA nibbleCounts<>+17(SB)/1, $0x01
+DATA nibbleCounts<>+18(SB)/1, $0x01
+DATA nibbleCounts<>+19(SB)/1, $0x02
+DATA nibbleCounts<>+20(SB)/1, $0x01
+DATA nibbleCounts<>+21(SB)/1, $0x02
+DATA nibbleCounts<>+22(SB)/1, $0x02
+DATA nibbleCounts<>+23(SB)/1, $0x03
+DATA nibbleCounts<>+24(SB)/1, $0x01
+DATA nibbleCounts<>+25(SB)/1, $0x02
+DATA nibbleCounts<>+26(SB)/1, $0x02
+DATA nibbleCounts<>+27(SB)/1, $0x03
+DATA nibbleCounts<>+28(SB)/1, $0x02
+DATA nibbleCounts<>+29(SB)/1, $0x03
+DATA nibbleCounts<>+30(SB)/1, $0x03
+DATA nibbleCounts<>+31(SB)/1, $0x04
+GLOBL nibbleCounts<>(SB), RODATA|NOPTR, $32
+
+DATA lowNibbles<>+0(SB)/1, $0x0f
+DATA lowNibbles<>+1(SB)/1, $0x0f
+DATA lowNibbles<>+2(SB)/1, $0x0f
+DATA lowNibbles<>+3(SB)/1, $0x0f
+DATA lowNibbles<>+4(SB)/1, $0x0f
+DATA lowNibbles<>+5(SB)/1, $0x0f
+DATA lowNibbles<>+6(SB)/1, $0x0f
+DATA lowNibbles<>+7(SB)/1, $0x0f
+DATA lowNibbles<>+8(SB)/1, $0x0f
+DATA lowNibbles<>+9(SB)/1, $0x0f
+DATA lowNibbles<>+10(SB)/1, $0x0f
+DATA lowNibbles<>+11(SB)/1, $0x0f
+DATA lowNibbles<>+12(SB)/1, $0x0f
+DATA lowNibbles<>+13(SB)/1, $0x0f
+DATA lowNibbles<>+14(SB)/1, $0x0f
+DATA lowNibbles<>+15(SB)/1, $0x0f
+DATA lowNibbles<>+16(SB)/1, $0x0f
+DATA lowNibbles<>+17(SB)/1, $0x0f
+DATA lowNibbles<>+18(SB)/1, $0x0f
+DATA lowNibbles<>+19(SB)/1, $0x0f
+DATA lowNibbles<>+20(SB)/1, $0x0f
+DATA lowNibbles<>+21(SB)/1, $0x0f
+DATA lowNibbles<>+22(SB)/1, $0x0f
+DATA lowNibbles<>+23(SB)/1, $0x0f
+DATA lowNibbles<>+24(SB)/1, $0x0f
+DATA lowNibbles<>+25(SB)/1, $0x0f
+DATA lowNibbles<>+26(SB)/1, $0x0f
+DATA lowNibbles<>+27(SB)/1, $0x0f
+DATA lowNibbles<>+28(SB)/1, $0x0f
+DATA lowNibbles<>+29(SB)/1, $0x0f
+DATA lowNibbles<>+30(SB)/1, $0x0f
+DATA lowNibbles<>+31(SB)/1, $0x0f
+GLOBL lowNibbles<>(SB), RODATA|NOPTR, $32
+
 // func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 // Requires: AVX, AVX512BITALG, AVX512BW, AVX512F, MMX+
 TEXT ·coarseAVX512(SB), NOSPLIT, $0-40
@@ -536,7 +622,7 @@ group:
 	RET
 
 // func belowAVX512(out *uint32, room int, scores *uint16, n int, bound uint16) (listed int)
-// Requires: AVX, AVX512BW
+// Requires: AVX, AVX512BW, AVX512F, BMI, BMI2, POPCNT
 TEXT ·belowAVX512(SB), NOSPLIT, $0-48
 	MOVQ         out+0(FP), AX
 	MOVQ         room+8(FP), CX
@@ -544,37 +630,60 @@ TEXT ·belowAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+24(FP), BX
 	MOVWLZX      bound+32(FP), SI
 	VPBROADCASTW SI, Z0
-	XORL         SI, SI
-	XORQ         R8, R8
+	VPMOVZXBD    upTo16<>+0(SB), Z1
+	MOVL         $0x00000010, SI
+	VPBROADCASTD SI, Z2
+	XORQ         SI, SI
 
 group:
-	VMOVDQU16 (DX), Z1
-	VPCMPUW   $0x01, Z0, Z1, K1
-	KMOVD     K1, R9
-	TESTL     R9, R9
-	JZ        next
-
-hit:
-	BSFL R9, DI
-	ADDL SI, DI
-	MOVL DI, (AX)(R8*4)
-	INCQ R8
-	CMPQ R8, CX
-	JE   full
-	LEAL -1(R9), DI
-	ANDL DI, R9
-	JNZ  hit
-
-next:
-	ADDL $0x20, SI
-	ADDQ $0x40, DX
-	DECQ BX
-	JNZ  group
+	VMOVDQU16     (DX), Z3
+	VPCMPUW       $0x01, Z0, Z3, K1
+	KMOVD         K1, R8
+	POPCNTL       R8, R9
+	ADDQ          SI, R9
+	CMPQ          R9, CX
+	JG            last
+	KMOVW         R8, K1
+	VPCOMPRESSD.Z Z1, K1, Z3
+	MOVWLZX       R8, R10
+	PEXTL         R10, R10, R9
+	KMOVW         R9, K1
+	VMOVDQU32     Z3, K1, (AX)(SI*4)
+	POPCNTL       R10, R10
+	ADDQ          R10, SI
+	VPADDD        Z2, Z1, Z1
+	SHRL          $0x10, R8
+	KMOVW         R8, K1
+	VPCOMPRESSD.Z Z1, K1, Z3
+	MOVWLZX       R8, R10
+	PEXTL         R10, R10, R9
+	KMOVW         R9, K1
+	VMOVDQU32     Z3, K1, (AX)(SI*4)
+	POPCNTL       R10, R10
+	ADDQ          R10, SI
+	VPADDD        Z2, Z1, Z1
+	SHRL          $0x10, R8
+	ADDQ          $0x40, DX
+	DECQ          BX
+	JNZ           group
 
 full:
-	MOVQ R8, listed+40(FP)
+	MOVQ SI, listed+40(FP)
 	VZEROUPPER
 	RET
+
+last:
+	VMOVD X1, DX
+
+hit:
+	CMPQ  SI, CX
+	JE    full
+	BSFL  R8, DI
+	BLSRL R8, R8
+	ADDL  DX, DI
+	MOVL  DI, (AX)(SI*4)
+	INCQ  SI
+	JMP   hit
 
 // func countBelowAVX512(scores *uint16, n int, bound uint16) (count int)
 // Requires: AVX, AVX512BW, POPCNT
@@ -3371,74 +3480,6 @@ TEXT ·stretchAVX512(SB), $1600-44
 	VMOVDQU32    Z0, 1536(CX)
 	VZEROUPPER
 	RET
-
-DATA nibbleCounts<>+0(SB)/1, $0x00
-DATA nibbleCounts<>+1(SB)/1, $0x01
-DATA nibbleCounts<>+2(SB)/1, $0x01
-DATA nibbleCounts<>+3(SB)/1, $0x02
-DATA nibbleCounts<>+4(SB)/1, $0x01
-DATA nibbleCounts<>+5(SB)/1, $0x02
-DATA nibbleCounts<>+6(SB)/1, $0x02
-DATA nibbleCounts<>+7(SB)/1, $0x03
-DATA nibbleCounts<>+8(SB)/1, $0x01
-DATA nibbleCounts<>+9(SB)/1, $0x02
-DATA nibbleCounts<>+10(SB)/1, $0x02
-DATA nibbleCounts<>+11(SB)/1, $0x03
-DATA nibbleCounts<>+12(SB)/1, $0x02
-DATA nibbleCounts<>+13(SB)/1, $0x03
-DATA nibbleCounts<>+14(SB)/1, $0x03
-DATA nibbleCounts<>+15(SB)/1, $0x04
-DATA nibbleCounts<>+16(SB)/1, $0x00
-DATA nibbleCounts<>+17(SB)/1, $0x01
-DATA nibbleCounts<>+18(SB)/1, $0x01
-DATA nibbleCounts<>+19(SB)/1, $0x02
-DATA nibbleCounts<>+20(SB)/1, $0x01
-DATA nibbleCounts<>+21(SB)/1, $0x02
-DATA nibbleCounts<>+22(SB)/1, $0x02
-DATA nibbleCounts<>+23(SB)/1, $0x03
-DATA nibbleCounts<>+24(SB)/1, $0x01
-DATA nibbleCounts<>+25(SB)/1, $0x02
-DATA nibbleCounts<>+26(SB)/1, $0x02
-DATA nibbleCounts<>+27(SB)/1, $0x03
-DATA nibbleCounts<>+28(SB)/1, $0x02
-DATA nibbleCounts<>+29(SB)/1, $0x03
-DATA nibbleCounts<>+30(SB)/1, $0x03
-DATA nibbleCounts<>+31(SB)/1, $0x04
-GLOBL nibbleCounts<>(SB), RODATA|NOPTR, $32
-
-DATA lowNibbles<>+0(SB)/1, $0x0f
-DATA lowNibbles<>+1(SB)/1, $0x0f
-DATA lowNibbles<>+2(SB)/1, $0x0f
-DATA lowNibbles<>+3(SB)/1, $0x0f
-DATA lowNibbles<>+4(SB)/1, $0x0f
-DATA lowNibbles<>+5(SB)/1, $0x0f
-DATA lowNibbles<>+6(SB)/1, $0x0f
-DATA lowNibbles<>+7(SB)/1, $0x0f
-DATA lowNibbles<>+8(SB)/1, $0x0f
-DATA lowNibbles<>+9(SB)/1, $0x0f
-DATA lowNibbles<>+10(SB)/1, $0x0f
-DATA lowNibbles<>+11(SB)/1, $0x0f
-DATA lowNibbles<>+12(SB)/1, $0x0f
-DATA lowNibbles<>+13(SB)/1, $0x0f
-DATA lowNibbles<>+14(SB)/1, $0x0f
-DATA lowNibbles<>+15(SB)/1, $0x0f
-DATA lowNibbles<>+16(SB)/1, $0x0f
-DATA lowNibbles<>+17(SB)/1, $0x0f
-DATA lowNibbles<>+18(SB)/1, $0x0f
-DATA lowNibbles<>+19(SB)/1, $0x0f
-DATA lowNibbles<>+20(SB)/1, $0x0f
-DATA lowNibbles<>+21(SB)/1, $0x0f
-DATA lowNibbles<>+22(SB)/1, $0x0f
-DATA lowNibbles<>+23(SB)/1, $0x0f
-DATA lowNibbles<>+24(SB)/1, $0x0f
-DATA lowNibbles<>+25(SB)/1, $0x0f
-DATA lowNibbles<>+26(SB)/1, $0x0f
-DATA lowNibbles<>+27(SB)/1, $0x0f
-DATA lowNibbles<>+28(SB)/1, $0x0f
-DATA lowNibbles<>+29(SB)/1, $0x0f
-DATA lowNibbles<>+30(SB)/1, $0x0f
-DATA lowNibbles<>+31(SB)/1, $0x0f
-GLOBL lowNibbles<>(SB), RODATA|NOPTR, $32
 
 // func coarseAVX2(out *uint16, blocks *byte, n int, probe *uint64, variants int)
 // Requires: AVX, AVX2, MMX+

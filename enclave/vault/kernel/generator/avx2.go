@@ -6,10 +6,14 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Tables of the popcount by VPSHUFB (Muła, Kurz and Lemire 2018, section 3).
-var nibbleCounts, lowNibbles Mem
+// Tables of the popcount by VPSHUFB (Muła, Kurz and Lemire 2018, section 3), and the numbers from 0 on.
+var nibbleCounts, lowNibbles, upTo16 Mem
 
 func tables() {
+	upTo16 = GLOBL("upTo16", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(i, U8(i))
+	}
 	nibbleCounts = GLOBL("nibbleCounts", RODATA|NOPTR)
 	for i := range 32 {
 		n := i % 16
@@ -212,12 +216,32 @@ func differ2() {
 func below2() {
 	function("belowAVX2", "out *uint32, room int, scores *uint16, n int, bound uint16) (listed int")
 	o, room, s, n := pointer("out"), pointer("room"), pointer("scores"), pointer("n")
-	hits := hits2(s)
-	list(o, room, s, n, func() reg.GPVirtual {
-		h := hits()
-		TESTL(h, h)
-		return h
-	})
+	group := hits2(s)
+	base, index, listed := GP32(), GP32(), GP64()
+	XORL(base, base)
+	XORQ(listed, listed)
+	Label("group")
+	hits := group()
+	TESTL(hits, hits)
+	JZ(LabelRef("next"))
+	Label("hit")
+	BSFL(hits, index)
+	ADDL(base, index)
+	MOVL(index, Mem{Base: o, Index: listed, Scale: 4})
+	INCQ(listed)
+	CMPQ(listed, room)
+	JE(LabelRef("full"))
+	LEAL(Mem{Base: hits.As64(), Disp: -1}, index)
+	ANDL(index, hits)
+	JNZ(LabelRef("hit"))
+	Label("next")
+	ADDL(U8(32), base)
+	ADDQ(U8(64), s)
+	DECQ(n)
+	JNZ(LabelRef("group"))
+	Label("full")
+	Store(listed, Return("listed"))
+	done()
 }
 
 // countBelow2 needs a bound of at least 1.

@@ -181,23 +181,62 @@ func differ512() {
 	done()
 }
 
-// below512 looks at 32 scores at a time; n counts such groups.
+// below512 looks at 32 scores at a time; n counts such groups. The indices of the hits are pressed together, 16 at a time, by a
+// store of as many as there are, so that nothing hangs on how many; the last that fit are listed one by one.
 func below512() {
 	function("belowAVX512", "out *uint32, room int, scores *uint16, n int, bound uint16) (listed int")
 	o, room, s, n := pointer("out"), pointer("room"), pointer("scores"), pointer("n")
 	bound := Load(Param("bound"), GP32())
-	limit := ZMM()
+	limit, index, next := ZMM(), ZMM(), ZMM()
 	VPBROADCASTW(bound.(reg.GP).As32(), limit)
-	group := func() reg.GPVirtual {
-		k, hits := K(), GP32()
-		x := ZMM()
-		VMOVDQU16(at(s, 0), x)
-		VPCMPUW(U8(1), limit, x, k)
-		KMOVD(k, hits)
-		TESTL(hits, hits)
-		return hits
+	VPMOVZXBD(upTo16, index)
+	step := GP32()
+	MOVL(U32(16), step)
+	VPBROADCASTD(step, next)
+	listed, hits, many := GP64(), GP32(), GP32()
+	XORQ(listed, listed)
+	Label("group")
+	x, k := ZMM(), K()
+	VMOVDQU16(at(s, 0), x)
+	VPCMPUW(U8(1), limit, x, k)
+	KMOVD(k, hits)
+	POPCNTL(hits, many)
+	ADDQ(listed, many.As64())
+	CMPQ(many.As64(), room)
+	JG(LabelRef("last"))
+	for range 2 {
+		pressed, low := ZMM(), K()
+		half := GP32()
+		KMOVW(hits, low)
+		VPCOMPRESSD_Z(index, low, pressed)
+		MOVWLZX(hits.As16(), half)
+		PEXTL(half, half, many) // as many ones as there are
+		KMOVW(many, low)
+		VMOVDQU32(pressed, low, Mem{Base: o, Index: listed, Scale: 4})
+		POPCNTL(half, half)
+		ADDQ(half.As64(), listed)
+		VPADDD(next, index, index)
+		SHRL(U8(16), hits)
 	}
-	list(o, room, s, n, group)
+	ADDQ(U8(64), s)
+	DECQ(n)
+	JNZ(LabelRef("group"))
+	Label("full")
+	Store(listed, Return("listed"))
+	done()
+
+	Label("last")
+	base, hit := GP32(), GP32()
+	VMOVD(index.AsX(), base)
+	Label("hit")
+	CMPQ(listed, room)
+	JE(LabelRef("full"))
+	BSFL(hits, hit)
+	BLSRL(hits, hits)
+	ADDL(base, hit)
+	MOVL(hit, Mem{Base: o, Index: listed, Scale: 4})
+	INCQ(listed)
+	JMP(LabelRef("hit"))
 }
 
 // countBelow512 looks at 32 scores at a time; n counts such groups.
@@ -229,35 +268,6 @@ func tally(s, n reg.GPVirtual, group func() reg.GPVirtual) {
 	DECQ(n)
 	JNZ(LabelRef("group"))
 	Store(count, Return("count"))
-	done()
-}
-
-// list is the part of below that is the same for all tiers: group leaves the hits among 32
-// scores as bits, and the flags of testing them.
-func list(o, room, s, n reg.GPVirtual, group func() reg.GPVirtual) {
-	base, index, listed := GP32(), GP32(), GP64()
-	XORL(base, base)
-	XORQ(listed, listed)
-	Label("group")
-	hits := group()
-	JZ(LabelRef("next"))
-	Label("hit")
-	BSFL(hits, index)
-	ADDL(base, index)
-	MOVL(index, Mem{Base: o, Index: listed, Scale: 4})
-	INCQ(listed)
-	CMPQ(listed, room)
-	JE(LabelRef("full"))
-	LEAL(Mem{Base: hits.As64(), Disp: -1}, index)
-	ANDL(index, hits)
-	JNZ(LabelRef("hit"))
-	Label("next")
-	ADDL(U8(32), base)
-	ADDQ(U8(64), s)
-	DECQ(n)
-	JNZ(LabelRef("group"))
-	Label("full")
-	Store(listed, Return("listed"))
 	done()
 }
 

@@ -32,6 +32,7 @@ const (
 type vec = reg.VecVirtual
 
 func main() {
+	tables()
 	coarse512("coarseAVX512", coarseWords)
 	coarse512("glanceAVX512", glanceWords)
 	gather512()
@@ -49,7 +50,6 @@ func main() {
 	filter512()
 	stretch512()
 
-	tables()
 	coarse2("coarseAVX2", coarseWords)
 	coarse2("glanceAVX2", glanceWords)
 	fine2()
