@@ -81,7 +81,7 @@ func (s *scratch) scoreTile(l *lane, at int) (slots []uint32, scores []uint16) {
 	glances := t.glances[:len(codes)/kernel.GlanceBytes]
 	kernel.Glance(glances, codes, s.codes.glance)
 	glances = glances[:min(len(glances), len(s.index.palms)-first)]
-	slots = least(t.slots[:], glances, min(s.plan.near, len(glances)))
+	slots, l.cut = least(t.slots[:], glances, min(s.plan.near, len(glances)), l.cut)
 	kernel.Gather(t.blocks[:], slots, codes, rest)
 	for j := range slots {
 		slots[j] += uint32(first)

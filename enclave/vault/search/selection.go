@@ -55,30 +55,27 @@ func (h *histogram) thin(keys []key, n int) []key {
 	return keys[:kept]
 }
 
-// least lists in the room where the n least of the scores of a glance lie, ascending, the first of those that
-// score the same. There must be n scores, and room for all. The cut is found by halving.
-func least(room []uint32, scores []uint16, n int) []uint32 {
-	cut := uint16(0) // the greatest bound with fewer than n below
-	for step := uint16(glanceRange); step > 0; step /= 2 {
-		if kernel.CountBelow(scores, cut+step) < n {
-			cut += step
+// least lists in the room where the n least of the scores lie, ascending, the first of those that score the same, and
+// the greatest of these scores. There must be n scores, at least 1, and room for all. The cut is sought step by
+// step from a guess, which is best the cut of scores like these.
+func least(room []uint32, scores []uint16, n int, guess uint16) (list []uint32, cut uint16) {
+	cut = guess
+	for cut > 0 && kernel.CountBelow(scores, cut) >= n {
+		cut--
+	}
+	through := kernel.CountBelow(scores, cut+1)
+	for through < n {
+		cut++
+		through = kernel.CountBelow(scores, cut+1)
+	}
+	list = room[:kernel.Below(room, scores, cut+1)]
+	for i := len(list) - 1; len(list) > n; i-- {
+		if scores[list[i]] == cut {
+			list = slices.Delete(list, i, i+1)
 		}
 	}
-	list, tied := room[:0], n-kernel.CountBelow(scores, cut)
-	for _, i := range room[:kernel.Below(room, scores, cut+1)] {
-		if scores[i] == cut {
-			if tied == 0 {
-				continue
-			}
-			tied--
-		}
-		list = append(list, i)
-	}
-	return list
+	return list, cut
 }
-
-// glanceRange is a power of two such that no score of a glance, which is at most its number of bits, is twice as much.
-const glanceRange = 64 * kernel.GlanceWords
 
 // nearest moves the n least of the keys to the front, in no order, and returns them. It counts the
 // scores and cuts at one of them, which takes two passes whatever the order was;

@@ -49,7 +49,7 @@ func TestLeast(t *testing.T) {
 	var room [tilePalms]uint32
 	for range 500 {
 		scores := make([]uint16, 1+r.IntN(tilePalms))
-		spread := 1 + r.IntN(glanceRange)
+		spread := 1 + r.IntN(64*kernel.GlanceWords)
 		for i := range scores {
 			scores[i] = uint16(r.IntN(spread + 1))
 		}
@@ -60,8 +60,9 @@ func TestLeast(t *testing.T) {
 		}
 		slices.SortStableFunc(want, func(a, b uint32) int { return int(scores[a]) - int(scores[b]) })
 		slices.Sort(want[:n])
-		if got := least(room[:], scores, n); !slices.Equal(got, want[:n]) {
-			t.Fatalf("%d of %v: %v, want %v", n, scores, got, want[:n])
+		got, cut := least(room[:], scores, n, uint16(r.IntN(spread+1)))
+		if !slices.Equal(got, want[:n]) || scores[slices.MaxFunc(got, func(a, b uint32) int { return int(scores[a]) - int(scores[b]) })] != cut {
+			t.Fatalf("%d of %v: %v up to %d, want %v", n, scores, got, cut, want[:n])
 		}
 	}
 }

@@ -33,6 +33,7 @@ type lane struct {
 	keys     []key
 	bound    uint16 // what a score must be below to be kept
 	chunk    int    // where the last tile was
+	cut      uint16 // the last glance's
 	count    histogram
 	blocks   [batch / kernel.Lanes * kernel.FineBlock]byte
 	captures [MaxCaptures]*matcher.Capture
