@@ -61,11 +61,11 @@ func TestSparseFindsTheShift(t *testing.T) {
 	}
 	moved := x.palm(3, 2, 0)
 	var out [kernel.Lanes]uint16
-	kernel.Coarse(out[:], block, []kernel.Variant{sparse(moved, -2, 0)})
+	kernel.Coarse(out[:], block, []kernel.Variant{sparse(moved, -2, 0)}, nil)
 	if i := slices.Index(out[:], slices.Min(out[:])); i != 3 || out[3] > out[2]/2 {
 		t.Errorf("scores %d", out)
 	}
-	kernel.Coarse(out[:], block, []kernel.Variant{sparse(moved, 2, 0)})
+	kernel.Coarse(out[:], block, []kernel.Variant{sparse(moved, 2, 0)}, nil)
 	if out[3] < out[2]/2 {
 		t.Errorf("the wrong shift scores %d among %d", out[3], out)
 	}

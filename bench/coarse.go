@@ -26,7 +26,7 @@ func coarse(b *bench) error {
 	for _, tier := range kernel.Tiers() {
 		contenders = append(contenders, func(i int) {
 			defer kernel.Use(tier)()
-			kernel.Coarse(out, segment(r.Bytes(), i), probe)
+			kernel.Coarse(out, segment(r.Bytes(), i), probe, nil)
 		})
 	}
 	contenders = append(contenders, func(int) { kernel.Below(list, out, 1) })

@@ -137,7 +137,7 @@ func (g *contest) coarse(first, count int) []int {
 	for at := 0; at < peerCodes; at += tile {
 		blocks := g.blocks.Bytes()[at*kernel.CoarseBytes:][:tile*kernel.CoarseBytes]
 		for i := range lists {
-			kernel.Coarse(out, blocks, g.variants[first+i])
+			kernel.Coarse(out, blocks, g.variants[first+i], nil)
 			lists[i].offer(out, at)
 		}
 	}

@@ -33,7 +33,7 @@ func cores(b *bench) error {
 	}{
 		{"read", 0, func(core, i int) { read(segment(r.Bytes(), i)) }},
 		{"scan, 128-byte codes", 1.7, func(core, i int) { kernel.Hamming(out[core], segment(r.Bytes(), i), plain) }},
-		{"coarse", 1.7, func(core, i int) { kernel.Coarse(out[core], segment(r.Bytes(), i), probe) }},
+		{"coarse", 1.7, func(core, i int) { kernel.Coarse(out[core], segment(r.Bytes(), i), probe, nil) }},
 	} {
 		one, _ := together(1, w.do)
 		two, clock := together(2, w.do)

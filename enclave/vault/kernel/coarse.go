@@ -5,10 +5,10 @@ import (
 )
 
 // Coarse writes to out, for every palm of a gallery in blocks, its score for the variants
-// of a probe; Worst if there are none. len(out) is len(blocks)/CoarseBytes.
-func Coarse(out []uint16, blocks []byte, probe []Variant) {
+// of a probe; Worst if there are none. len(out) is len(blocks)/CoarseBytes. What will be read next may be asked for meanwhile.
+func Coarse(out []uint16, blocks []byte, probe []Variant, next []byte) {
 	if ready(out, blocks, CoarseBytes, probe) {
-		coarse(out, blocks, probe)
+		coarse(out, blocks, probe, next)
 	}
 }
 

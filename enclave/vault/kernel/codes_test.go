@@ -44,7 +44,10 @@ func TestCoarse(t *testing.T) {
 	for name, kind := range map[string]struct {
 		score func(out []uint16, blocks []byte, probe []Variant)
 		words int
-	}{"coarse": {Coarse, CoarseWords}, "glance": {Glance, GlanceWords}} {
+	}{
+		"coarse": {func(out []uint16, blocks []byte, probe []Variant) { Coarse(out, blocks, probe, blocks) }, CoarseWords},
+		"glance": {Glance, GlanceWords},
+	} {
 		t.Run(name, func(t *testing.T) { testCoarse(t, kind.score, kind.words) })
 	}
 }

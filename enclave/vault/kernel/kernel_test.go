@@ -122,8 +122,8 @@ func TestMisusePanics(t *testing.T) {
 	out, block := make([]uint16, 8), make([]byte, 1024)
 	probe := []Variant{{}}
 	for name, f := range map[string]func(){
-		"coarse, half a block":       func() { Coarse(out[:4], block[:512], probe) },
-		"coarse, too few scores":     func() { Coarse(out[:7], block, probe) },
+		"coarse, half a block":       func() { Coarse(out[:4], block[:512], probe, nil) },
+		"coarse, too few scores":     func() { Coarse(out[:7], block, probe, nil) },
 		"glance, half a block":       func() { Glance(out[:4], block[:256], probe) },
 		"gather, beyond the blocks":  func() { Gather(block, make([]uint32, 9), block, block) },
 		"gather, no such slot":       func() { Gather(block, []uint32{16}, block, make([]byte, 17*RestBytes)) },
@@ -167,7 +167,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		var costs Costs
 		taps, field, sums, centres := make([]int16, 2*6*32), make([]int16, 4096), make([]int32, 12), []int32{5, 9}
 		if n := testing.AllocsPerRun(10, func() {
-			Coarse(out, blocks, probe)
+			Coarse(out, blocks, probe, nil)
 			Below(list, out, 500)
 			Differ(out[:8], packed, &rows[3])
 			Move(p, c, 4)
@@ -191,7 +191,7 @@ func BenchmarkCoarse(b *testing.B) {
 		b.Run(fmt.Sprint(tier), func(b *testing.B) {
 			defer Use(tier)()
 			for b.Loop() {
-				Coarse(out, blocks, probe)
+				Coarse(out, blocks, probe, nil)
 			}
 			b.ReportMetric(8192*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpalms/s")
 		})

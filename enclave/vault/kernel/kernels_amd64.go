@@ -3,7 +3,7 @@
 package kernel
 
 //go:noescape
-func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)
+func coarseAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int, next *byte, lines int)
 
 //go:noescape
 func glanceAVX512(out *uint16, blocks *byte, n int, probe *uint64, variants int)

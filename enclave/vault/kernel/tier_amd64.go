@@ -1,6 +1,10 @@
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // detect asks the CPU. Servers have all of the AVX-512 tier since Ice Lake and Zen 4.
 func detect() []Tier {
@@ -17,10 +21,10 @@ func detect() []Tier {
 	return list
 }
 
-func coarse(out []uint16, blocks []byte, probe []Variant) {
+func coarse(out []uint16, blocks []byte, probe []Variant, next []byte) {
 	switch active {
 	case AVX512:
-		coarseAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
+		coarseAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), unsafe.SliceData(next), len(next)/64)
 	case AVX2:
 		coarseAVX2(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
 	default:

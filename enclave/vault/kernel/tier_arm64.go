@@ -3,7 +3,7 @@ package kernel
 // detect need not ask: Go runs on no arm64 without Advanced SIMD.
 func detect() []Tier { return []Tier{Plain, NEON} }
 
-func coarse(out []uint16, blocks []byte, probe []Variant) {
+func coarse(out []uint16, blocks []byte, probe []Variant, _ []byte) {
 	if active == Plain {
 		coarsePlain(out, blocks, probe, CoarseWords)
 		return

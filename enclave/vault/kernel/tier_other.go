@@ -4,7 +4,7 @@ package kernel
 
 func detect() []Tier { return []Tier{Plain} }
 
-func coarse(out []uint16, blocks []byte, probe []Variant) {
+func coarse(out []uint16, blocks []byte, probe []Variant, _ []byte) {
 	coarsePlain(out, blocks, probe, CoarseWords)
 }
 

@@ -44,12 +44,14 @@ func (s *scratch) tiles() int { return (len(s.index.palms) + tilePalms - 1) / ti
 // come in order, so a palm that is as far as the last one kept comes after it.
 func (s *scratch) scanLane(i int) {
 	l := &s.lanes[i]
-	for {
-		tile, ok := s.team.take(s.tiles())
-		if !ok {
-			return
+	next, more := s.team.take(s.tiles())
+	for more {
+		tile := next
+		var ahead []byte
+		if next, more = s.team.take(s.tiles()); more {
+			ahead, _ = s.tileCodes(l, next)
 		}
-		slots, scores := s.scoreTile(l, tile)
+		slots, scores := s.scoreTile(l, tile, ahead)
 		for _, hit := range l.tile.hits[:kernel.Below(l.tile.hits[:], scores, l.bound)] {
 			l.keys = append(l.keys, newKey(scores[hit], slots[hit]))
 		}
@@ -73,8 +75,9 @@ func (s *scratch) lower(bound uint32) {
 	}
 }
 
-// scoreTile scores the nearest of one tile: their slots, ascending, and their scores.
-func (s *scratch) scoreTile(l *lane, at int) (slots []uint32, scores []uint16) {
+// scoreTile scores the nearest of one tile: their slots, ascending, and their scores. What the lane
+// glances at next is fetched ahead.
+func (s *scratch) scoreTile(l *lane, at int, ahead []byte) (slots []uint32, scores []uint16) {
 	t := &l.tile
 	codes, rest := s.tileCodes(l, at)
 	first := at * tilePalms
@@ -87,7 +90,7 @@ func (s *scratch) scoreTile(l *lane, at int) (slots []uint32, scores []uint16) {
 		slots[j] += uint32(first)
 	}
 	blocks := (len(slots) + kernel.Lanes - 1) / kernel.Lanes
-	kernel.Coarse(t.scores[:blocks*kernel.Lanes], t.blocks[:blocks*kernel.CoarseBlock], s.codes.coarse)
+	kernel.Coarse(t.scores[:blocks*kernel.Lanes], t.blocks[:blocks*kernel.CoarseBlock], s.codes.coarse, ahead)
 	return slots, t.scores[:len(slots)]
 }
 

@@ -57,12 +57,12 @@ func (s *scratch) rank(person wire.Person) (rank, kept int, ok bool) {
 	}
 	l := &s.lanes[0]
 	limit := newKey(kernel.Worst, slot)
-	slots, scores := s.scoreTile(l, int(slot)/tilePalms)
+	slots, scores := s.scoreTile(l, int(slot)/tilePalms, nil)
 	if i, near := slices.BinarySearch(slots, slot); near {
 		limit = newKey(scores[i], slot)
 	}
 	for tile := range s.tiles() {
-		slots, scores := s.scoreTile(l, tile)
+		slots, scores := s.scoreTile(l, tile, nil)
 		for i, score := range scores {
 			if newKey(score, slots[i]) < limit {
 				rank++

@@ -407,7 +407,7 @@ func checkFirst(t *testing.T, x *Index, p *matcher.Probe) {
 	s.begin(x, p)
 	var want []key
 	for tile := range s.tiles() {
-		slots, scores := s.scoreTile(&s.lanes[0], tile)
+		slots, scores := s.scoreTile(&s.lanes[0], tile, nil)
 		for i, score := range scores {
 			want = append(want, newKey(score, slots[i]))
 		}

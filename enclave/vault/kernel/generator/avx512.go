@@ -37,11 +37,22 @@ func total(sum []vec) vec {
 // coarse512 holds a block of palms in registers and runs the variants past them. The mask is
 // free: its load is a broadcast, which costs no arithmetic port, and one VPTERNLOGQ does both
 // the difference and the masking. Parts are bytes, so one register counts all parts of all eight palms.
-// All words of a code, or the first so many alone, which lie in blocks of their own.
+// Whole codes, while what comes next is asked for some lines with each variant, because all at once would wait for each
+// other; or their first half alone, which lies in blocks of its own.
 func coarse512(name string, words int) {
-	function(name, "out *uint16, blocks *byte, n int, probe *uint64, variants int")
+	const linesAtOnce = 3
+	ahead := words == coarseWords
+	signature := "out *uint16, blocks *byte, n int, probe *uint64, variants int"
+	if ahead {
+		signature += ", next *byte, lines int"
+	}
+	function(name, signature)
 	o, b, n := pointer("out"), pointer("blocks"), pointer("n")
 	first, variants := pointer("probe"), pointer("variants")
+	var next, lines reg.GPVirtual
+	if ahead {
+		next, lines = pointer("next"), pointer("lines")
+	}
 	p, left := GP64(), GP64()
 	palms, least, zero := zmm(words), ZMM(), ZMM()
 	VPXORQ(zero, zero, zero)
@@ -71,6 +82,15 @@ func coarse512(name string, words int) {
 	VPADDUSB(bias, sum[0], sum[0])
 	VPMINUB(sum[0], least, least)
 	ADDQ(U32(variantSize), p)
+	if ahead {
+		SUBQ(U8(linesAtOnce), lines)
+		JS(LabelRef("asked"))
+		for i := range linesAtOnce {
+			PREFETCHT1(at(next, 64*i))
+		}
+		ADDQ(U32(64*linesAtOnce), next)
+		Label("asked")
+	}
 	DECQ(left)
 	JNZ(LabelRef("variant"))
 	VPSADBW(zero, least, least)
