@@ -20,17 +20,18 @@ func Gather(to []byte, slots []uint32, glances, rest []byte) {
 
 func gatherPlain(to []byte, slots []uint32, glances, rest []byte) {
 	for _, slot := range slots { // they lie anywhere: have them fetched side by side
-		prefetch(&rest[slot*RestBytes], RestBytes/64)
+		prefetch(&rest[int(slot)*RestBytes], RestBytes/64)
 	}
 	for i, slot := range slots {
-		block, from := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:]), (*[GlanceBlock]byte)(glances[slot/Lanes*GlanceBlock:])
-		lane, at := 8*(i%Lanes)&(64-8), 8*(slot%Lanes)&(64-8) // in terms that leave no bound to check
+		j := int(slot)
+		block, from := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:]), (*[GlanceBlock]byte)(glances[j/Lanes*GlanceBlock:])
+		lane, at := 8*(i%Lanes)&(64-8), 8*(j%Lanes)&(64-8) // in terms that leave no bound to check
 		for w := range GlanceWords {
-			*(*[8]byte)(block[64*w+lane:]) = *(*[8]byte)(from[64*w+int(at):])
+			*(*[8]byte)(block[64*w+lane:]) = *(*[8]byte)(from[64*w+at:])
 		}
 	}
 	for i, slot := range slots {
-		block, row := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:]), (*[RestBytes]byte)(rest[slot*RestBytes:])
+		block, row := (*[CoarseBlock]byte)(to[i/Lanes*CoarseBlock:]), (*[RestBytes]byte)(rest[int(slot)*RestBytes:])
 		lane := 8 * (i % Lanes) & (64 - 8)
 		for w := range CoarseWords - GlanceWords {
 			*(*[8]byte)(block[64*(GlanceWords+w)+lane:]) = *(*[8]byte)(row[8*w:])

@@ -15,7 +15,7 @@ func detect() []Tier {
 	}
 	list = append(list, AVX2)
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ &&
-		x.HasAVX512VPOPCNTDQ && x.HasAVX512BITALG && x.HasAVX512VNNI {
+		x.HasAVX512VPOPCNTDQ && x.HasAVX512BITALG && x.HasAVX512VNNI && x.HasBMI1 && x.HasBMI2 {
 		list = append(list, AVX512)
 	}
 	return list
