@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"math"
+	"slices"
 
 	"volar/enclave/vault/kernel"
 )
@@ -40,16 +41,29 @@ type bending struct {
 	cost, forth, back [blockRow]kernel.Costs // by how far along the chain
 }
 
-// distance is the least, over at most bent places, of the penalised distances (see penalised) of the
-// whole code with every block where the cheapest displacements put it.
-func (b *bending) distance(t *turns, g *code, places []place) float64 {
+// settle finds at each of at most bent places how far the whole code lies away, and where the blocks
+// do, when every block lies where the cheapest displacements put it.
+func (b *bending) settle(t *turns, g *code, places []place) (out [bent]settled) {
 	for i, at := range places {
 		b.compare(&t.poses[at.pose], g, i, at)
 	}
 	b.pass()
 	b.turn()
 	b.pass()
-	return b.least(len(places))
+	b.least(&out)
+	for i, at := range places {
+		out[i].place = at
+		out[i].distance = penalised(out[i].differ, out[i].valid)
+	}
+	return out
+}
+
+// A settled is a place with every block where it costs least: the displacement of each, and the bits
+// of all together. The zero one is nowhere.
+type settled struct {
+	place
+	bends         [blocks]uint8
+	differ, valid int
 }
 
 // compare fills in every block's count and cost at every displacement from one place. A
@@ -61,7 +75,7 @@ func (b *bending) compare(p *turned, g *code, i int, at place) {
 			if oy&1 != phase {
 				continue
 			}
-			dy := at.dy - (oy-phase)/phases
+			dy := at.dy - cellsOff(oy+bendReach)
 			for x := range bendRow {
 				bend := (oy+bendReach)*bendRow + x
 				count := &b.count[i][bend]
@@ -83,11 +97,13 @@ func (b *bending) compare(p *turned, g *code, i int, at place) {
 // load moves the codes of one row phase to every displacement along the columns.
 func (b *bending) load(p *turned, phaseY, dx int) {
 	for x := range bendRow {
-		ox := x - bendReach
-		phaseX := ox & 1
-		kernel.Move(&b.moved[x], (*kernel.Code)(&p.phases[phaseY*phases+phaseX]), dx-(ox-phaseX)/phases)
+		phaseX := (x - bendReach) & 1
+		kernel.Move(&b.moved[x], (*kernel.Code)(&p.phases[phaseY*phases+phaseX]), dx-cellsOff(x))
 	}
 }
+
+// cellsOff is by how many cells a displacement along an axis, 0 to bendRow-1, leads away beside its phase.
+func cellsOff(bend int) int { return (bend - bendReach - (bend-bendReach)&1) / phases }
 
 // pass sends messages along the chains from both ends and leaves in forth what each block finds
 // with what it heard from either side.
@@ -116,9 +132,8 @@ func (b *bending) turn() {
 	}
 }
 
-// least reads off each block's cheapest displacement and compares.
-func (b *bending) least(places int) float64 {
-	var differ, valid [bent]int
+// least reads off each block's cheapest displacement and adds up what it compared.
+func (b *bending) least(out *[bent]settled) {
 	for y := range blockRow {
 		var best [kernel.Chains]int32 // the cost and, in its low bits, the displacement
 		for c := range best {
@@ -130,17 +145,44 @@ func (b *bending) least(places int) float64 {
 			}
 		}
 		for c, v := range best {
-			n := b.count[c/blockRow][v&(1<<bendBits-1)][y*blockRow+c%blockRow]
-			differ[c/blockRow] += int(n.Differ)
-			valid[c/blockRow] += int(n.Valid)
+			to, block, bend := &out[c/blockRow], y*blockRow+c%blockRow, v&(1<<bendBits-1)
+			n := b.count[c/blockRow][bend][block]
+			to.bends[block] = uint8(bend)
+			to.differ += int(n.Differ)
+			to.valid += int(n.Valid)
 		}
 	}
-	least := Farthest
-	for i := range places {
-		least = min(least, penalised(differ[i], valid[i]))
-	}
-	return least
 }
 
 // bendBits hold the number of a displacement.
 const bendBits = 5
+
+// strength is what a strong bit of the probe counts, where others count 1. A strong answer
+// seldom changes its sign from one capture to the next; how strong a template's were is not kept.
+const strength = 3
+
+// weighed is the distance of a settled place with the probe's strong bits counted strength times.
+func (t *turns) weighed(at *settled, g *code) float64 {
+	strong := &t.poses[at.pose].strong
+	var moved kernel.Moved
+	var count [blocks]kernel.Count
+	var differ, valid int
+	for bend := range bends {
+		x, y := bend%bendRow, bend/bendRow
+		dy := at.dy - cellsOff(y)
+		if !slices.Contains(at.bends[:], uint8(bend)) || dy < -kernel.Reach || dy > kernel.Reach {
+			continue
+		}
+		phase := (y-bendReach)&1*phases + (x-bendReach)&1
+		kernel.Move(&moved, (*kernel.Code)(&strong[phase]), at.dx-cellsOff(x))
+		kernel.Blocks(&count, &moved, (*kernel.Code)(g), dy)
+		for block, own := range at.bends {
+			if own == uint8(bend) {
+				differ += int(count[block].Differ)
+				valid += int(count[block].Valid)
+			}
+		}
+	}
+	differ, valid = at.differ+(strength-1)*differ, at.valid+(strength-1)*valid
+	return towards(float64(differ)/float64(max(valid, 1)), at.valid)
+}

@@ -58,3 +58,54 @@ func TestMessagesFindTheCheapest(t *testing.T) {
 		}
 	}
 }
+
+// The strong bits of a settled place are counted where its blocks lie, each as strength bits.
+func TestStrongBitsCountMore(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	p, g := turnsOf(randomCode(r)), randomCode(r)
+	strong := &p.poses[0].strong
+	for phase := range strong {
+		p.poses[0].phases[phase] = *randomCode(r)
+		strong[phase] = p.poses[0].phases[phase]
+		for y := range cells {
+			for w := range words {
+				strong[phase].Care[y][w] &= r.Uint64() & r.Uint64()
+				strong[phase].Bits[y][w] &= strong[phase].Care[y][w]
+			}
+		}
+	}
+	at := settled{place: place{dx: 2, dy: -1}}
+	var differ, valid int
+	for block := range at.bends {
+		x, y := r.IntN(bendRow), r.IntN(bendRow)
+		at.bends[block] = uint8(y*bendRow + x)
+		phase := (y-bendReach)&1*phases + (x-bendReach)&1
+		left, top := block%blockRow*blockSide, block/blockRow*blockSide
+		count := func(c *code) (int, int) {
+			return count(c, g, left, top, left+blockSide, top+blockSide, at.dx-cellsOff(x), at.dy-cellsOff(y))
+		}
+		d, n := count(&p.poses[0].phases[phase])
+		at.differ, at.valid = at.differ+d, at.valid+n
+		d, n = count(&strong[phase])
+		differ, valid = differ+(strength-1)*d, valid+(strength-1)*n
+	}
+	want := towards(float64(at.differ+differ)/float64(at.valid+valid), at.valid)
+	if got := p.weighed(&at, g); got != want {
+		t.Errorf("weighed %v, want %v", got, want)
+	}
+}
+
+// Of two strangers who agree as well at one place, the one who agrees better at a second place is nearer.
+func TestSecondPlaceCounts(t *testing.T) {
+	enrolled := capture(t, 1, 0, 0, 0, 3).bands[0]
+	p := NewProbe(capture(t, 1, 1, 1, 2, 3)).bands[0]
+	list, _ := candidates(p, enrolled)
+	both := list
+	near := nearness(p, enrolled.code, &both)
+	list.rank(p, enrolled.code)
+	best, _ := list.take()
+	alone := shortlist{n: 1, places: [16]place{best}}
+	if far := nearness(p, enrolled.code, &alone); far < near+0.02 {
+		t.Errorf("%v apart at one place, %v at several", far, near)
+	}
+}

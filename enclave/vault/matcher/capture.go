@@ -37,6 +37,7 @@ type Capture struct {
 type signature struct {
 	code     *code
 	sparse   sparse
+	shown    float64 // see code.shown
 	valid    validity
 	strength float64 // of the lines, see Quality; 0 in a Capture that was parsed
 	field    *field  // nil in a Capture that was parsed: a template has no pixels
@@ -152,7 +153,7 @@ func (s *signature) encode(v *wire.View, with *filters) error {
 	if s.strength < leastStrength {
 		return fmt.Errorf("matcher: encode: %v view: lines of strength %.2f, want %.1f: %w", v.Band, s.strength, leastStrength, ErrUnusable)
 	}
-	s.sparse = newSparse(s.code)
+	s.sparse, s.shown = newSparse(s.code), s.code.shown()
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (s *signature) wipe() {
 		return
 	}
 	*s.code = code{}
-	s.sparse = sparse{}
+	s.sparse, s.shown = sparse{}, 0
 	if s.field != nil {
 		*s.field = field{}
 	}

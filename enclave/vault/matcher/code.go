@@ -32,6 +32,10 @@ func (v *validity) at(cell int) bool { return v[cell/cells]>>(cell%cells)&1 == 1
 // (Hollingsworth, Bowyer and Flynn 2009, for irises).
 const fragile = 0.10
 
+// strong is the share of a plane's valid cells whose answers are farthest from
+// zero: those of a probe count more (see strength in bend.go).
+const strong = 0.25
+
 // An encoding is the working memory of encode.
 type encoding struct {
 	answers [kernel.Filters * cells * cells]int32
@@ -46,7 +50,7 @@ func (e *encoding) encode(f *field, with *filters, valid *validity, c *code) (st
 	kernel.Filter(e.answers[:], f.pix[:], fieldStride, grid[:], with[upright])
 	for k := range planes {
 		plane := e.answers[k*cells*cells:][:cells*cells]
-		least := e.fragileBelow(plane, valid)
+		least := below(e.measure(plane, valid), fragile)
 		for cell, a := range plane {
 			if !valid.at(cell) {
 				continue
@@ -58,12 +62,12 @@ func (e *encoding) encode(f *field, with *filters, valid *validity, c *code) (st
 		}
 	}
 	clear(e.answers[:])
+	clear(e.sizes[:])
 	return float64(sum) / float64(planes*tapUnit*contrastUnit*max(valid.count(), 1))
 }
 
-// fragileBelow is the size that an answer at a valid cell of the grid must
-// have to be relied upon; at least 1.
-func (e *encoding) fragileBelow(plane []int32, valid *validity) int32 {
+// measure gathers the sizes of the answers at the grid's valid cells, for below. The caller clears them.
+func (e *encoding) measure(plane []int32, valid *validity) []int32 {
 	n := 0
 	for cell, a := range plane {
 		if valid.at(cell) {
@@ -71,12 +75,15 @@ func (e *encoding) fragileBelow(plane []int32, valid *validity) int32 {
 			n++
 		}
 	}
-	least := int32(1)
-	if n > 0 {
-		least = max(smallest(e.sizes[:n], int(fragile*float64(n))), 1)
+	return e.sizes[:n]
+}
+
+// below is the size that a share of the answers do not reach; at least 1. It reorders them.
+func below(sizes []int32, share float64) int32 {
+	if len(sizes) == 0 {
+		return 1
 	}
-	clear(e.sizes[:])
-	return least
+	return max(smallest(sizes, int(share*float64(len(sizes)))), 1)
 }
 
 // smallest returns the value that would stand at index k if v were sorted,

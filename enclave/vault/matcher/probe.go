@@ -20,13 +20,15 @@ type Probe struct {
 type turns struct {
 	n     int // poses that there are: all, or the upright one
 	poses [len(poses)]turned
-	white []byte // see appendWhite
+	white []byte  // see appendWhite
+	shown float64 // see code.shown; 0 where one pose tells too little of how codes agree by chance
 }
 
-// A turned is the code in one pose: at each phase, and of the first one the sparse rows for every shift along x.
+// A turned is the code in one pose: at each phase, alike the code of its strong bits alone, and of the first phase the
+// sparse rows for every shift along x.
 type turned struct {
-	phases [phases * phases]code
-	sparse sparseShifts
+	phases, strong [phases * phases]code
+	sparse         sparseShifts
 }
 
 // working lends NewProbe its memory.
@@ -64,23 +66,26 @@ func (p *Probe) Set(c *Capture) {
 
 func (t *turns) set(s *signature, with *filters) {
 	t.n = 1
-	first := &t.poses[0]
-	for phase := range first.phases {
-		first.phases[phase] = *s.code // a template knows no place between its cells
-	}
-	if s.field != nil {
+	if s.field == nil {
+		first := &t.poses[0]
+		for phase := range first.phases { // a template knows no place between its cells, and no strength
+			first.phases[phase], first.strong[phase] = *s.code, *s.code
+		}
+	} else {
 		w := working.Get().(*reliefWork)
 		w.relief.set(&w.turning, s.field, with, &s.valid)
 		t.n = len(t.poses)
 		for i := range t.poses {
 			for phase := range t.poses[i].phases {
-				if i > 0 || phase > 0 {
-					w.relief.sample(i, phase, &t.poses[i].phases[phase])
-				}
+				w.relief.sample(i, phase, &t.poses[i].phases[phase], &t.poses[i].strong[phase])
 			}
 		}
 		w.relief = relief{}
 		working.Put(w)
+	}
+	t.shown = 0
+	if t.n > 1 {
+		t.shown = t.poses[0].phases[0].shown()
 	}
 	for i := range t.n {
 		t.poses[i].sparse.set(&t.poses[i].phases[0])

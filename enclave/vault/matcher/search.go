@@ -41,8 +41,18 @@ func (l *shortlist) add(p place) {
 // move on their own. Nothing is cut short for strangers, so every distance
 // means the same.
 func distance(t *turns, g *signature) float64 {
-	list := candidates(t, &g.sparse)
-	list.rank(t, g.code)
+	list, spread := candidates(t, g)
+	return spread.level(nearness(t, g.code, &list))
+}
+
+// second is what the second nearest place counts, where the nearest counts 1. A palm agrees with itself
+// over a range of places, a stranger's by chance at one. In one pose, which is all that a template has, no other
+// place is next to the right one, and the nearest counts alone.
+const second = 0.2
+
+// nearness is how near the nearest places of a shortlist come.
+func nearness(t *turns, g *code, list *shortlist) float64 {
+	list.rank(t, g)
 	var places [bent]place
 	n := 0
 	for ; n < bent; n++ {
@@ -56,7 +66,20 @@ func distance(t *turns, g *signature) float64 {
 		return Farthest
 	}
 	var b bending
-	return b.distance(t, g.code, places[:n])
+	found := b.settle(t, g, places[:n])
+	nearest, next := 0, Farthest
+	for i := range found[1:n] {
+		d := found[1+i].distance
+		if d < found[nearest].distance {
+			nearest, d = 1+i, found[nearest].distance
+		}
+		next = min(next, d)
+	}
+	near := min(t.weighed(&found[nearest], g), Farthest)
+	if t.n == 1 {
+		return near
+	}
+	return (near + float64(second*next)) / (1 + second)
 }
 
 // rank sets the places' distances to those of whole codes.
@@ -90,37 +113,40 @@ func (l *shortlist) take() (place, bool) {
 }
 
 // candidates is the first stage. It looks at every second shift, as on the
-// white squares of a chess board, and then at the neighbours of the nearest.
-func candidates(t *turns, g *sparse) shortlist {
+// white squares of a chess board, and then at the neighbours of the nearest. It also
+// tells how codes like these agree by chance.
+func candidates(t *turns, g *signature) (shortlist, spread) {
 	const most = (len(poses) + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
 	var differ [whiteCount * most]uint16
 	stride := groups(t.n) * kernel.Lanes // from shift to shift
-	kernel.Differ(differ[:whiteCount*stride], t.white, (*[sparseRows]uint64)(g))
+	kernel.Differ(differ[:whiteCount*stride], t.white, (*[sparseRows]uint64)(&g.sparse))
 	var white shortlist
-	worst := math.Inf(1) // that still gets onto the list
-	for pose := range t.n {
-		for i := range whiteShifts {
-			w := &whiteShifts[i]
-			d := w.distance(int(differ[i*stride+pose]))
-			if d >= worst {
-				continue
-			}
-			white.add(place{pose, w.dx, w.dy, d})
-			if white.n == len(white.places) {
-				worst = white.places[white.n-1].distance
+	var seen moments
+	for i := range whiteShifts {
+		w := &whiteShifts[i]
+		near := w.within(&white)
+		sum, squares := 0, 0
+		for pose, n := range differ[i*stride:][:t.n] {
+			n := int(n)
+			sum += n
+			squares += n * n
+			if n <= near {
+				white.add(place{pose, w.dx, w.dy, w.distance(n)})
+				near = w.within(&white)
 			}
 		}
+		seen.add(w, t.n, sum, squares)
 	}
 	all := white
 	for _, p := range white.places[:white.n] {
 		for _, step := range [...][2]int{{1, 0}, {0, 1}, {-1, 0}, {0, -1}} {
 			dx, dy := p.dx+step[0], p.dy+step[1]
 			if max(dx, -dx, dy, -dy) <= reach {
-				all.add(place{p.pose, dx, dy, t.poses[p.pose].sparse.distance(g, dx, dy)})
+				all.add(place{p.pose, dx, dy, t.poses[p.pose].sparse.distance(&g.sparse, dx, dy)})
 			}
 		}
 	}
-	return all
+	return all, seen.spread(min(t.shown, g.shown))
 }
 
 // fullBits is the number of bits that equal codes share which show skin all over.
@@ -133,6 +159,11 @@ func penalised(differ, n int) float64 {
 	if n == 0 {
 		return Farthest
 	}
-	agreement := Farthest - float64(differ)/float64(n)
+	return towards(float64(differ)/float64(n), n)
+}
+
+// towards is penalised of a share of bits that differ among n.
+func towards(d float64, n int) float64 {
+	agreement := Farthest - d
 	return Farthest - float64(agreement*math.Sqrt(min(float64(n)/fullBits, 1)))
 }

@@ -66,6 +66,7 @@ type sparseShift struct {
 	first, end int     // the rows of the enrolled code that take part
 	half       float64 // half the number of bits that take part
 	weight     float64 // what turns agreement into a penalised distance
+	least      float64 // 1/weight
 }
 
 // sparseTable holds the shifts by dx and dy, each from -reach to reach.
@@ -78,7 +79,8 @@ var sparseTable = func() (t [2*reach + 1][2*reach + 1]sparseShift) {
 			s := sparseShift{dx: i - reach, dy: j - reach, columns: columns}
 			s.first, s.end = sparseSpan(s.dy)
 			n := float64((s.end - s.first) * bits.OnesCount64(columns))
-			s.half, s.weight = n/2, 1/math.Sqrt(n*sparseRows*64)
+			s.half, s.least = n/2, math.Sqrt(n*sparseRows*64)
+			s.weight = 1 / s.least
 			t[i][j] = s
 		}
 	}
@@ -103,6 +105,14 @@ const whiteCount = ((2*reach+1)*(2*reach+1) + 1) / 2
 func (k *sparseShift) distance(differ int) float64 {
 	agreement := float64((k.half - float64(differ)) * k.weight)
 	return Farthest - agreement
+}
+
+// within is how many bits may differ at the shift, or one more, for a place that a list still takes.
+func (k *sparseShift) within(l *shortlist) int {
+	if l.n < len(l.places) {
+		return math.MaxInt
+	}
+	return int(k.half-(Farthest-l.places[l.n-1].distance)*k.least) + 1
 }
 
 // sparseSpan is the even rows of the gallery's code, halved, that meet a

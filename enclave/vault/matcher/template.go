@@ -78,7 +78,8 @@ func (c *Capture) UnmarshalBinary(b []byte) error {
 		*s.code = code{}
 		b = takePlanes(b, &s.code.Bits)
 		b = takePlanes(b, &s.code.Care)
-		s.sparse, s.valid, s.strength, s.field = newSparse(s.code), validity{}, 0, nil
+		s.sparse, s.shown = newSparse(s.code), s.code.shown()
+		s.valid, s.strength, s.field = validity{}, 0, nil
 		if !s.code.canonical() {
 			c.Wipe()
 			return fmt.Errorf("matcher: read template: a bit is set where none is relied upon: %w", ErrTemplate)

@@ -55,12 +55,12 @@ var lattices = func() *[len(poses)][phases * phases][cells * cells]int16 {
 
 // A relief is the signs of all banks' answers at every point of a field. Each bank
 // has reliefBits of a word; of them bit k is set where plane k is
-// negative, bit k+planes where that can be relied upon.
+// negative, bit k+planes where that can be relied upon, and bit k+2*planes where the answer is strong.
 type relief [points * points]uint64
 
-const reliefBits = 2 * planes
+const reliefBits = 3 * planes
 
-// set evaluates the banks at every point. What counts as fragile is
+// set evaluates the banks at every point. What counts as fragile or strong is
 // measured on the template's grid.
 func (r *relief) set(w *turning, f *field, with *filters, valid *validity) {
 	*r = relief{}
@@ -71,7 +71,8 @@ func (r *relief) set(w *turning, f *field, with *filters, valid *validity) {
 			for cell := range w.plane {
 				w.plane[cell] = plane[cellPoint(cell)]
 			}
-			least := w.fragileBelow(w.plane[:], valid)
+			sizes := w.measure(w.plane[:], valid)
+			least, most := below(sizes, fragile), below(sizes, 1-strong)
 			sign := uint64(1) << (bank*reliefBits + k)
 			for i, a := range plane {
 				if abs(a) < least {
@@ -80,6 +81,9 @@ func (r *relief) set(w *turning, f *field, with *filters, valid *validity) {
 				r[i] |= sign << planes
 				if a < 0 {
 					r[i] |= sign
+				}
+				if abs(a) >= most {
+					r[i] |= sign << (2 * planes)
 				}
 			}
 		}
@@ -92,6 +96,7 @@ func (r *relief) set(w *turning, f *field, with *filters, valid *validity) {
 	}
 	clear(w.answers[:])
 	clear(w.plane[:])
+	clear(w.sizes[:])
 }
 
 // A turning is the working memory of relief.set.
@@ -112,25 +117,45 @@ func bankOf(turn float64) int {
 	return upright
 }
 
-// sample makes the code of one pose and phase.
-func (r *relief) sample(pose, phase int, c *code) {
+// sample makes the code of one pose and phase, and the code of its strong bits alone.
+func (r *relief) sample(pose, phase int, c, strong *code) {
 	bank := bankOf(poses[pose].turn)
 	lattice := &lattices[pose][phase]
 	for y := range cells {
-		var bits, care [planes]uint32
-		for x, at := range lattice[y*cells:][:cells] {
-			if at < 0 {
-				continue
+		var rows [3 * 8]uint32 // by bit of the bank: the last six stay empty
+		for x := 0; x < cells; x += 8 {
+			var columns [3]uint64 // of eight points, a byte each
+			for i, at := range lattice[y*cells+x:][:8] {
+				if at >= 0 {
+					here := r[at] >> (bank * reliefBits)
+					columns[0] |= here & 0xff << (8 * i)
+					columns[1] |= here >> 8 & 0xff << (8 * i)
+					columns[2] |= here >> 16 & (1<<(reliefBits-16) - 1) << (8 * i)
+				}
 			}
-			here := uint32(r[at] >> (bank * reliefBits))
-			for k := range planes {
-				bits[k] |= here >> k & 1 << x
-				care[k] |= here >> (k + planes) & 1 << x
+			for i, v := range columns {
+				v = transposed(v)
+				for k := range 8 {
+					rows[8*i+k] |= uint32(v>>(8*k)&0xff) << x
+				}
 			}
 		}
+		bits, care, most := rows[:planes], rows[planes:], rows[2*planes:]
 		for w := range words {
 			c.Bits[y][w] = uint64(bits[w]) | uint64(bits[w+words])<<cells
 			c.Care[y][w] = uint64(care[w]) | uint64(care[w+words])<<cells
+			strong.Care[y][w] = uint64(most[w]) | uint64(most[w+words])<<cells
+			strong.Bits[y][w] = c.Bits[y][w] & strong.Care[y][w]
 		}
 	}
+}
+
+// transposed makes bit i of byte k of bit k of byte i (Warren, "Hacker's Delight", 2nd edition, section 7-3).
+func transposed(v uint64) uint64 {
+	t := (v ^ v>>7) & 0x00aa00aa00aa00aa
+	v ^= t ^ t<<7
+	t = (v ^ v>>14) & 0x0000cccc0000cccc
+	v ^= t ^ t<<14
+	t = (v ^ v>>28) & 0x00000000f0f0f0f0
+	return v ^ t ^ t<<28
 }

@@ -12,9 +12,9 @@ func TestUprightSampleIsTheCode(t *testing.T) {
 	c := capture(t, 1, 3, -2, 1, 3)
 	for i, s := range c.bands {
 		var r relief
-		var got code
+		var got, strong code
 		r.set(new(turning), s.field, &plain, &s.valid)
-		r.sample(0, 0, &got)
+		r.sample(0, 0, &got, &strong)
 		if got != *s.code {
 			t.Errorf("band %d: the sampled code is another", i)
 		}
@@ -71,7 +71,7 @@ func TestBentPalmIsFollowed(t *testing.T) {
 		return c
 	}
 	enrolled, p := encode(flat), NewProbe(encode(bent))
-	list := candidates(p.bands[1], &enrolled.bands[1].sparse)
+	list, _ := candidates(p.bands[1], enrolled.bands[1])
 	list.rank(p.bands[1], enrolled.bands[1].code)
 	rigid, _ := list.take()
 	if d := p.Compare(enrolled).NIR; d > rigid.distance-0.05 {
