@@ -7,7 +7,8 @@ import (
 	"volar/wire"
 )
 
-// The relief, read upright and at the cells, is the code of the template.
+// The relief, read upright and at the cells, is the code of the template. Its strong bits are those of a quarter of the
+// cells, and the same.
 func TestUprightSampleIsTheCode(t *testing.T) {
 	c := capture(t, 1, 3, -2, 1, 3)
 	for i, s := range c.bands {
@@ -17,6 +18,22 @@ func TestUprightSampleIsTheCode(t *testing.T) {
 		r.sample(0, 0, &got, &strong)
 		if got != *s.code {
 			t.Errorf("band %d: the sampled code is another", i)
+		}
+		for plane := range planes {
+			n := 0
+			for x := range cells * cells {
+				bit, care := got.bitAt(plane, x%cells, x/cells)
+				most, is := strong.bitAt(plane, x%cells, x/cells)
+				if is {
+					n++
+				}
+				if is && (!care || most != bit) {
+					t.Errorf("band %d, plane %d, cell %d: the strong bit is none of the code's", i, plane, x)
+				}
+			}
+			if n != cells*cells/4 {
+				t.Errorf("band %d, plane %d: %d strong bits", i, plane, n)
+			}
 		}
 	}
 }
