@@ -14,32 +14,36 @@ type plan struct {
 
 // Sizes of a plan, see README.md.
 const (
-	exhaustive   = 20_480 // palms up to which all are looked at by the fine code; no fewer stay after the first stage
-	keptShare    = 50     // of more palms one in so many stays,
+	exhaustive   = 40_960 // palms up to which all are looked at by the fine code
+	keptShare    = 50     // of very many palms one in so many stays after the first stage,
 	keptMost     = 65_536 // up to this
-	leastNear    = 64     // palms of a tile that the first stage's glance leaves; twice what the stage keeps, where that is more
 	fineVariants = 37
 	thirdStage   = 1024
 	toMatcher    = 24
 )
 
-// firstVariants is how many variants the first stage tries among so many palms at most: all that the time allows.
-var firstVariants = []struct{ palms, glance, coarse int }{
-	{400_000, 60, 60}, {700_000, 25, 37}, {1_250_000, 11, 25}, {5_000_000, 11, 25}, {MaxPalms, 7, 25},
+// firstStages is, among so many palms at most, how many variants the first stage tries at a glance, how many palms of
+// a tile this leaves at least (twice the share that the stage keeps, where that is more), how many variants are tried for these,
+// and how many palms the stage keeps at least: all that the time allows.
+var firstStages = []struct{ palms, glance, near, coarse, kept int }{
+	{400_000, 60, 96, 60, exhaustive},
+	{700_000, 25, 96, 37, exhaustive / 2},
+	{1_250_000, 11, 96, 25, exhaustive / 2},
+	{5_000_000, 11, 96, 25, exhaustive / 2},
+	{MaxPalms, 7, 64, 25, exhaustive / 2},
 }
 
 func planFor(palms int) plan {
 	p := plan{
-		kept:      min(palms, max(min(palms/keptShare, keptMost), exhaustive)),
 		fine:      fineVariants,
 		keptFine:  min(palms, thirdStage),
 		shortlist: min(palms, toMatcher),
 	}
-	if palms > 0 {
-		p.near = min(max(2*tilePalms*p.kept/palms, leastNear), tilePalms)
-	}
-	for _, c := range firstVariants {
-		if p.glance, p.coarse = c.glance, c.coarse; palms <= c.palms {
+	for _, c := range firstStages {
+		p.glance, p.coarse = c.glance, c.coarse
+		p.kept = min(palms, max(min(palms/keptShare, keptMost), c.kept))
+		p.near = min(max(2*tilePalms*p.kept/max(palms, 1), c.near), tilePalms)
+		if palms <= c.palms {
 			break
 		}
 	}
