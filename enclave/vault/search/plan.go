@@ -28,7 +28,7 @@ const (
 var firstStages = []struct{ palms, glance, near, coarse, kept int }{
 	{400_000, 60, 96, 60, exhaustive},
 	{700_000, 25, 96, 37, exhaustive / 2},
-	{1_250_000, 11, 96, 25, exhaustive / 2},
+	{1_250_000, 11, 64, 25, exhaustive / 2},
 	{5_000_000, 11, 96, 25, exhaustive / 2},
 	{MaxPalms, 7, 64, 25, exhaustive / 2},
 }
