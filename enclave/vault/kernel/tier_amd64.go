@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/cpu"
-)
+import "golang.org/x/sys/cpu"
 
 // detect asks the CPU. Servers have all of the AVX-512 tier since Ice Lake and Zen 4.
 func detect() []Tier {
@@ -22,9 +18,13 @@ func detect() []Tier {
 }
 
 func coarse(out []uint16, blocks []byte, probe []Variant, next []byte) {
+	lines := len(next) / 64
+	if lines == 0 {
+		next = blocks
+	}
 	switch active {
 	case AVX512:
-		coarseAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), unsafe.SliceData(next), len(next)/64)
+		coarseAVX512(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe), &next[0], lines)
 	case AVX2:
 		coarseAVX2(&out[0], &blocks[0], len(out)/Lanes, &probe[0].Bits[0], len(probe))
 	default:
