@@ -55,6 +55,8 @@ func (m *moments) add(k *sparseShift, n, differ, squares int) {
 func (m *moments) spread(shown float64) spread {
 	mean := m.sum / m.n
 	found := math.Sqrt(max(m.squares/m.n-float64(mean*mean), 0))
-	trust := max(1-float64((1-shown)/hidden), 0)
-	return spread(agreed.spread + float64(trust*(found-agreed.spread)))
+	return spread(agreed.spread + float64(trust(shown)*(found-agreed.spread)))
 }
+
+// trust is how much is believed of a spread when so much of both is shown.
+func trust(shown float64) float64 { return max(1-float64((1-shown)/hidden), 0) }
