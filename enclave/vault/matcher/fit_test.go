@@ -113,37 +113,34 @@ func impostors(captures []*Capture) (d [4][]float64) {
 // far as it is believed, and by least squares how the logarithm of the nearest places' agreement follows the spread's.
 func fitAgreed(captures []*Capture) (law chanceLaw) {
 	type pair struct{ spread, trust, nearness float64 }
-	pairs := func() (all []pair) {
-		rows := make([][]pair, len(captures))
-		each(len(captures), func() func(i int) {
-			p := new(Probe)
-			return func(i int) {
-				p.Set(captures[i])
-				for j, c := range captures {
-					for b, g := range c.bands {
-						if j == i {
-							continue
-						}
-						list, s := candidates(p.bands[b], g)
-						rows[i] = append(rows[i], pair{float64(s), trust(min(p.bands[b].shown, g.shown)), nearness(p.bands[b], g.code, &list)})
+	defer func(before chanceLaw) { agreed = before }(agreed)
+	agreed = chanceLaw{} // whatever is in force: what is not believed of a spread is 0 until the mean is known
+	rows := make([][]pair, len(captures))
+	each(len(captures), func() func(i int) {
+		p := new(Probe)
+		return func(i int) {
+			p.Set(captures[i])
+			for j, c := range captures {
+				for b, g := range c.bands {
+					if j == i {
+						continue
 					}
+					list, s := candidates(p.bands[b], g)
+					rows[i] = append(rows[i], pair{float64(s), trust(min(p.bands[b].shown, g.shown)), nearness(p.bands[b], g.code, &list)})
 				}
 			}
-		})
-		return slices.Concat(rows...)
-	}
-	defer func(before chanceLaw) { agreed = before }(agreed)
-	agreed = chanceLaw{} // whatever is in force: what is not believed is 0
+		}
+	})
+	pairs := slices.Concat(rows...)
 	var sum, believed float64
-	for _, p := range pairs() {
+	for _, p := range pairs {
 		sum, believed = sum+p.spread, believed+p.trust
 	}
 	law.spread = sum / believed
-	agreed = law
 	var n, x, y, xx, xy float64
-	for _, p := range pairs() {
+	for _, p := range pairs {
 		n++
-		u, v := math.Log(p.spread), math.Log(Farthest-p.nearness)
+		u, v := math.Log(p.spread+(1-p.trust)*law.spread), math.Log(Farthest-p.nearness)
 		x, y, xx, xy = x+u, y+v, xx+u*u, xy+u*v
 	}
 	law.follow = (xy - x*y/n) / (xx - x*x/n)

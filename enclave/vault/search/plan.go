@@ -27,10 +27,10 @@ const (
 // and how many palms the stage keeps at least: all that the time allows.
 var firstStages = []struct{ palms, glance, near, coarse, kept int }{
 	{400_000, 60, 96, 60, exhaustive},
-	{700_000, 25, 96, 37, exhaustive / 2},
-	{1_250_000, 11, 64, 25, exhaustive / 2},
-	{5_000_000, 11, 96, 25, exhaustive / 2},
-	{MaxPalms, 7, 64, 25, exhaustive / 2},
+	{700_000, 25, 96, 37, 20_480},
+	{1_250_000, 11, 64, 25, 20_480},
+	{5_000_000, 11, 96, 25, 20_480},
+	{MaxPalms, 7, 64, 25, 20_480},
 }
 
 func planFor(palms int) plan {
